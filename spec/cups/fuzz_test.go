@@ -1,0 +1,97 @@
+package cups
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/ringback/spec"
+)
+
+// FuzzUnpack holds the promise of the line: a frame is refused, or it packs to
+// the same bytes again, but for the total length, which Pack writes rightly.
+func FuzzUnpack(f *testing.F) {
+	for _, c := range captures(f) {
+		f.Add(c.frame(f))
+	}
+	f.Add(pack(f, debit()))
+	f.Fuzz(func(t *testing.T, frame []byte) {
+		m, err := Unpack(frame)
+		if err != nil || len(frame) > MaxMessage {
+			return
+		}
+		packed := pack(t, m)
+		copy(packed[offTotal:offDest], frame[offTotal:offDest])
+		require.True(t, bytes.Equal(frame, packed))
+		require.NotEmpty(t, MAB(m))
+		require.NoError(t, spec.Describe(&bytes.Buffer{}, m))
+	})
+}
+
+func FuzzHeader(f *testing.F) {
+	f.Add(pack(f, debit())[:HeaderLen])
+	f.Add([]byte(".00000000000000000\xe4\x83\x9a0000000000000000000000000")) // counted in bytes, not characters
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		h, err := ParseHeader(raw)
+		if err != nil {
+			return
+		}
+		back, err := h.Append(nil)
+		if err != nil || h.Total < 0 {
+			return
+		}
+		again, err := ParseHeader(back)
+		require.NoError(t, err)
+		require.Equal(t, h, again)
+	})
+}
+
+func FuzzReadFrame(f *testing.F) {
+	f.Add(AppendFrame(nil, pack(f, debit())))
+	f.Add([]byte(KeepAlive))
+	f.Add([]byte("-001"))
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		frame, err := ReadFrame(bytes.NewReader(stream), nil)
+		if err == nil {
+			require.Equal(t, stream[:len(frame)+4], AppendFrame(nil, frame))
+		}
+	})
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, c := range captures(f) {
+		f.Add(unhex(f, c.Hex))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		text := spec.Hex(raw)
+		open, masked := Decode(text, true), Decode(text, false)
+		require.Equal(t, open.Error, masked.Error)
+		require.Equal(t, len(open.Fields), len(masked.Fields))
+		for _, id := range []string{"35", "36", "45", "52", "55", "61", "96"} {
+			if shown, ok := masked.Fields[id]; ok {
+				require.Contains(t, shown, " hidden)")
+			}
+		}
+	})
+}
+
+func BenchmarkUnpack(b *testing.B) {
+	frame := pack(b, debit())
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Unpack(frame); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkPack(b *testing.B) {
+	m := debit()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := m.Pack(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
