@@ -1,0 +1,76 @@
+package acquirer
+
+import "time"
+
+// Limits are the figures an operator may set. The zero value of a field means the default given beside it; use
+// [Limits.WithDefaults].
+type Limits struct {
+	MaxAmount   Fen           // largest payment: 10,000,000 fen (100,000.00 yuan); more is 61
+	HostTimeout time.Duration // how long a debit waits for its answer: 30 s
+	TokenLife   time.Duration // how long a confirmation may be used: 120 s
+	InFlight    int           // debits waiting for the host at one time: 8192; more are refused with 96
+	Budget      BudgetLimits
+}
+
+// BudgetLimits are the look-up budget of PROTOCOL 1.2: a bucket per terminal.
+type BudgetLimits struct {
+	Capacity      int // 20
+	RefillPerHour int // 12
+	Hit           int // 1, given back when the debit is approved
+	Miss          int // 5
+}
+
+// WithDefaults fills every field that is zero.
+func (l Limits) WithDefaults() Limits {
+	l.MaxAmount = fallback(l.MaxAmount, 10_000_000)
+	l.HostTimeout = fallback(l.HostTimeout, 30*time.Second)
+	l.TokenLife = fallback(l.TokenLife, 120*time.Second)
+	l.InFlight = fallback(l.InFlight, 8192)
+	l.Budget.Capacity = fallback(l.Budget.Capacity, 20)
+	l.Budget.RefillPerHour = fallback(l.Budget.RefillPerHour, 12)
+	l.Budget.Hit = fallback(l.Budget.Hit, 1)
+	l.Budget.Miss = fallback(l.Budget.Miss, 5)
+	return l
+}
+
+func fallback[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}
+
+// Figures that are not for an operator to set: each is tied to the protocol or to another figure.
+const (
+	// OldKeyLife is how long the MAK before a sign-on is still accepted: longer than a terminal waits for any
+	// answer (60 s), so that nothing that was in flight fails its MAC.
+	OldKeyLife = 60 * time.Second
+
+	// tokenSkew is how far a token's time may lie in the future: two nodes' clocks differ.
+	tokenSkew = 5 * time.Second
+
+	// reversalFirst and reversalMax bound the pause between repeats of a 0420: 5, 10, 20 ... 300 s.
+	reversalFirst = 5 * time.Second
+	reversalMax   = 300 * time.Second
+
+	// reversalAlarm is after how many tries a person is asked to look; the repeats go on.
+	reversalAlarm = 6
+
+	// reversalsAtOnce bounds the 0420s in flight, so that a host that comes back is not flooded.
+	reversalsAtOnce = 32
+
+	// overdueGrace is how long after its deadline a debit may still be Sent: whoever waits needs time to write. It is
+	// looked for every overdueEvery.
+	overdueGrace = 15 * time.Second
+	overdueEvery = 5 * time.Second
+
+	// queueSize is how many queued reversals are looked at when the clock has been set back.
+	queueSize = 1_000_000
+
+	// pageSize is how many rows recovery and the reversal queue read at a time.
+	pageSize = 256
+
+	// pollEvery is how often a repeat looks for the answer of a debit that another node has in flight.
+	pollEvery = 250 * time.Millisecond
+)

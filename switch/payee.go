@@ -1,0 +1,30 @@
+package acquirer
+
+// PayeeID identifies a payee for ever; a mobile number may change its owner, an id never does.
+type PayeeID int64
+
+// PayeeStatus says whether a payee can be paid.
+type PayeeStatus byte
+
+// The statuses of a payee.
+const (
+	PayeeRegistered PayeeStatus = 1 // not verified yet
+	PayeeActive     PayeeStatus = 2 // verified: can be paid
+	PayeeSuspended  PayeeStatus = 3
+)
+
+// PayeeRef fixes whom and which card a payment is for at the moment of name-confirm (phase 1). It is never looked up
+// again by number (DESIGN section 4, rule 8).
+type PayeeRef struct {
+	ID          PayeeID
+	CardVersion int32 // 1 for the first card bound, one more at each change
+}
+
+// Payee is a person who can be paid at a mobile number.
+type Payee struct {
+	Ref    PayeeRef // Ref.CardVersion is the version of Card
+	Number MSISDN
+	Name   string // full name, UTF-8; shown to a payer only through [MaskName]
+	Card   PAN    // the bound card of Ref.CardVersion
+	Status PayeeStatus
+}

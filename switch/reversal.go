@@ -1,0 +1,208 @@
+package acquirer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"sync"
+	"time"
+)
+
+// saf is the store-and-forward of reversals: the queue is in the journal, this is only what is under way.
+type saf struct {
+	woken chan struct{}
+	mu    sync.Mutex
+	busy  map[ID]bool
+}
+
+func (q *saf) init() {
+	q.woken = make(chan struct{}, 1)
+	q.busy = make(map[ID]bool)
+}
+
+// wake makes the worker look at the queue now.
+func (q *saf) wake() {
+	select {
+	case q.woken <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// take marks a reversal as under way; false: it is already, or enough are.
+func (q *saf) take(id ID) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.busy[id] || len(q.busy) >= reversalsAtOnce {
+		return false
+	}
+	q.busy[id] = true
+	return true
+}
+
+func (q *saf) drop(id ID) {
+	q.mu.Lock()
+	delete(q.busy, id)
+	q.mu.Unlock()
+	q.wake()
+}
+
+// runReversals sends what is owed until ctx ends, then waits for those under way. A reversal is repeated for ever;
+// each has its own pause, so that a refused one never blocks another.
+func (s *Switch) runReversals(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for ctx.Err() == nil {
+		due, err := s.Journal.Due(ctx, time.Now(), pageSize)
+		if err != nil {
+			return endOf(ctx, fmt.Errorf("reading the reversal queue: %w", err))
+		}
+		for _, r := range due {
+			if s.saf.take(r.ID) {
+				wg.Go(func() {
+					defer s.saf.drop(r.ID)
+					_ = s.checked(s.reverse(ctx, r)) // a store error ends Run through checked; any other is in the row's history
+				})
+			}
+		}
+		if err := s.untilDue(ctx, len(due) > 0); err != nil {
+			return endOf(ctx, err)
+		}
+	}
+	return nil
+}
+
+// endOf hides an error that only says that ctx ended.
+func endOf(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// untilDue waits for a wake, for the next due time, or for the end of ctx. When some are under way the wake that
+// comes with their end is what to wait for, or a second, whichever is first.
+func (s *Switch) untilDue(ctx context.Context, underWay bool) error {
+	pause := reversalMax
+	at, ok, err := s.Journal.NextDue(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the reversal queue: %w", err)
+	}
+	if ok {
+		pause = max(time.Until(at), time.Millisecond)
+	}
+	if pause > reversalMax+reversalMax/10 {
+		return s.pullForward(ctx)
+	}
+	if underWay {
+		pause = max(pause, time.Second)
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.saf.woken:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// pullForward makes reversals due that wait longer than any pause lasts: the clock was set back after they were put off.
+func (s *Switch) pullForward(ctx context.Context) error {
+	now := time.Now()
+	all, err := s.Journal.Due(ctx, now.AddDate(100, 0, 0), queueSize)
+	if err != nil {
+		return fmt.Errorf("reading the reversal queue: %w", err)
+	}
+	for _, r := range all {
+		if r.Due.Sub(now) <= reversalMax+reversalMax/10 {
+			continue
+		}
+		r.Due = now
+		if err := s.checked(s.Journal.Reschedule(ctx, r)); err != nil && !errors.Is(err, ErrNotFound) {
+			return fmt.Errorf("making a reversal due: %w", err)
+		}
+	}
+	return nil
+}
+
+// reverse sends one 0420 and writes what came of it.
+func (s *Switch) reverse(ctx context.Context, r Reversal) error {
+	t, err := s.Journal.Get(ctx, r.Transaction)
+	if err != nil {
+		return fmt.Errorf("reading the debit of a reversal: %w", err)
+	}
+	wait, cancel := context.WithTimeout(ctx, s.Limits.HostTimeout)
+	code, err := s.Network.Reverse(wait, r, t)
+	cancel()
+	if ctx.Err() != nil && err != nil {
+		return nil // the process ends; the queue holds the reversal
+	}
+	ctx = context.WithoutCancel(ctx) // what the host said is written even while the process ends
+	switch {
+	case err == nil && (code == CodeApproved || code == CodeNoOriginal):
+		return s.reversed(ctx, r, t, code)
+	case errors.Is(err, ErrNotSent):
+		r.Due = time.Now().Add(reversalFirst)
+		return s.Journal.Reschedule(ctx, r)
+	}
+	return s.repeat(ctx, r, t, code, err)
+}
+
+// reversed ends a reversal: the host undid the debit, or never had it.
+func (s *Switch) reversed(ctx context.Context, r Reversal, t *Transaction, code ResponseCode) error {
+	for {
+		next := *t
+		next.State = Reversed
+		if code == CodeNoOriginal {
+			if t.HostCode == CodeApproved {
+				next.Exception = "host approved the debit, and knew no such debit when it was undone"
+			}
+			next.HostCode = code // what a late approval is held against
+		}
+		c := Change{At: time.Now(), Event: EventReversed, Detail: "host answered " + string(code), Finished: r.ID}
+		err := s.Journal.Move(ctx, t, &next, c)
+		if !errors.Is(err, ErrStale) {
+			return err
+		}
+		if t, err = s.Journal.Get(ctx, r.Transaction); err != nil {
+			return err
+		}
+	}
+}
+
+// repeat puts a reversal off. From reversalAlarm tries on the debit is on the worklist; the repeats go on.
+func (s *Switch) repeat(ctx context.Context, r Reversal, t *Transaction, code ResponseCode, cause error) error {
+	now := time.Now()
+	r.Tries++
+	r.HostCode, r.Due = code, now.Add(backOff(r))
+	if err := s.Journal.Reschedule(ctx, r); err != nil {
+		return err
+	}
+	if r.Tries < reversalAlarm || t.Exception != "" {
+		return nil
+	}
+	detail := "host answered " + string(code)
+	if cause != nil {
+		detail = cause.Error()
+	}
+	next := *t
+	next.Exception = fmt.Sprintf("reversal unanswered after %d tries", r.Tries)
+	err := s.Journal.Move(ctx, t, &next, Change{At: now, Event: EventRepeat, Detail: detail})
+	if errors.Is(err, ErrStale) {
+		return nil // evidence came in between; the next repeat puts it there
+	}
+	return err
+}
+
+// backOff is the pause before the next try: 5, 10, 20 ... 300 s, spread by a tenth. The spread is a hash of the
+// reversal and the try, so that a run can be repeated exactly.
+func backOff(r Reversal) time.Duration {
+	d := reversalMax
+	if shift := r.Tries - 1; shift < 6 {
+		d = min(reversalFirst<<max(shift, 0), reversalMax)
+	}
+	h := fnv.New32a()
+	_, _ = fmt.Fprintf(h, "%d/%d", r.ID, r.Tries) // a hash takes every write
+	return d - d/10 + time.Duration(h.Sum32()%200)*d/1000
+}

@@ -1,0 +1,167 @@
+package acquirer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Caller is what a terminal's message says and shows about its sender.
+type Caller struct {
+	Terminal TerminalID
+	Merchant MerchantID
+	Line     string // digits of the LRI's ANI, leading zeros as sent; empty: the message had no LRI
+}
+
+// Identify returns the registered terminal of a message. Errors, by F39: 97 the terminal is not registered, 03 F42 is
+// not its merchant, P5 it has a registered line and calls from another or shows none, 58 it is blocked.
+func (s *Switch) Identify(ctx context.Context, c Caller) (*Terminal, error) {
+	const op = "switch.Identify"
+	t, err := s.Directory.Terminal(ctx, c.Terminal)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, refuse(op, CodeUnknownTerminal, nil)
+	case err != nil:
+		return nil, refuse(op, CodeMalfunction, s.checked(err))
+	case t.Merchant != c.Merchant:
+		return t, refuse(op, CodeBadMerchant, nil)
+	case t.Line != "" && !sameLine(t.Line, c.Line):
+		return t, refuse(op, CodeLine, nil)
+	case t.Blocked:
+		return t, refuse(op, CodeBlocked, nil)
+	}
+	return t, nil
+}
+
+// sameLine compares two telephone numbers without the zeros in front: an ANI is filled with zeros to 16 digits, so
+// that the zero of an area code cannot be told from filling (dialect page, section 1.2).
+func sameLine(registered, ani string) bool {
+	return ani != "" && strings.TrimLeft(registered, "0") == strings.TrimLeft(ani, "0")
+}
+
+// Authenticate verifies F64 over data, the received bytes from MTI up to before F64, and returns the MAK that fits:
+// the answer is signed with it. Errors, by F39: 77 not signed on, A0 the MAC differs.
+func (s *Switch) Authenticate(t *Terminal, data []byte, mac [8]byte, now time.Time) (KeyBlock, error) {
+	const op = "switch.Authenticate"
+	if !t.Session.SignedOn {
+		return KeyBlock{}, refuse(op, CodeSignOn, nil)
+	}
+	err := s.HSM.VerifyMAC(t.Session.MAK, t.Profile.MAC, data, mac)
+	if err == nil {
+		return t.Session.MAK, nil
+	}
+	if old := t.Session.OldMAK; !old.Zero() && now.Sub(t.Session.Since) < OldKeyLife {
+		if s.HSM.VerifyMAC(old, t.Profile.MAC, data, mac) == nil {
+			return old, nil
+		}
+	}
+	if errors.Is(err, ErrMAC) {
+		return t.Session.MAK, refuse(op, CodeMAC, err)
+	}
+	return KeyBlock{}, refuse(op, CodeMalfunction, err)
+}
+
+// CheckBatch compares 60.2 with the batch of the session: 77 when they differ. A 0400 is not checked, for it carries
+// its debit's batch, also after a new sign-on.
+func (s *Switch) CheckBatch(t *Terminal, batch int) error {
+	if batch != t.Session.Batch {
+		return refuse("switch.CheckBatch", CodeSignOn, nil)
+	}
+	return nil
+}
+
+// SignOnKind is 60.3 of a 0800: which keys the terminal wants.
+type SignOnKind string
+
+// The kinds of sign-on.
+const (
+	SignOnSingle SignOnKind = "001" // single-length keys: only where the profile allows it
+	SignOnDouble SignOnKind = "003" // double-length PIK and MAK
+	SignOnTrack  SignOnKind = "004" // the same with a track key
+)
+
+// SignOnAnswer is what a 0810 carries.
+type SignOnAnswer struct {
+	Batch int
+	PIK   WrappedKey
+	MAK   WrappedKey // Enciphered is 8 bytes for a profile with a single-length MAK
+	TDK   WrappedKey // Enciphered is nil but for 004
+}
+
+// SignOn gives the terminal new working keys and the next batch number, durable before it returns. The keys before
+// end with it, but for the MAK, which is accepted for [OldKeyLife] more. Errors, by F39: 40 the kind is unknown or not
+// allowed for the terminal.
+func (s *Switch) SignOn(ctx context.Context, t *Terminal, kind SignOnKind) (SignOnAnswer, error) {
+	const op = "switch.SignOn"
+	pik, mak, tdk, ok := keyLengths(t.Profile, kind)
+	if !ok {
+		return SignOnAnswer{}, refuse(op, CodeNotSupported, nil)
+	}
+	old := t.Session
+	next := Session{Batch: old.NextBatch(), SignedOn: true, OldMAK: old.MAK, Since: time.Now()}
+	answer := SignOnAnswer{Batch: next.Batch}
+	for _, k := range []struct {
+		usage  KeyUsage
+		length int
+		block  *KeyBlock
+		out    *WrappedKey
+	}{
+		{UsagePIK, pik, &next.PIK, &answer.PIK},
+		{UsageMAK, mak, &next.MAK, &answer.MAK},
+		{UsageTDK, tdk, &next.TDK, &answer.TDK},
+	} {
+		if k.length == 0 {
+			continue
+		}
+		var err error
+		if *k.block, *k.out, err = s.workingKey(k.usage, k.length, t.TMK); err != nil {
+			return SignOnAnswer{}, refuse(op, CodeMalfunction, err)
+		}
+	}
+	if err := s.checked(s.Directory.SaveSession(ctx, t.ID, next)); err != nil {
+		return SignOnAnswer{}, refuse(op, CodeMalfunction, err)
+	}
+	t.Session = next
+	return answer, nil
+}
+
+// keyLengths says how many bytes each working key of a sign-on has; 0 means no such key.
+func keyLengths(p Profile, kind SignOnKind) (pik, mak, tdk int, ok bool) {
+	pik, mak = 16, 16
+	switch {
+	case kind == SignOnTrack:
+		tdk = 16
+	case kind == SignOnSingle && p.SingleDES:
+		return 8, 8, 0, true
+	case kind != SignOnDouble:
+		return 0, 0, 0, false
+	}
+	if p.SingleMAK {
+		mak = 8
+	}
+	return pik, mak, tdk, true
+}
+
+func (s *Switch) workingKey(u KeyUsage, n int, tmk KeyBlock) (KeyBlock, WrappedKey, error) {
+	k, err := s.HSM.GenerateKey(u, n)
+	if err != nil {
+		return KeyBlock{}, WrappedKey{}, fmt.Errorf("making a working key: %w", err)
+	}
+	w, err := s.HSM.ExportKey(k, tmk)
+	if err != nil {
+		return KeyBlock{}, WrappedKey{}, fmt.Errorf("exporting a working key: %w", err)
+	}
+	return k, w, nil
+}
+
+// SignOff ends the session: its keys are erased, the batch number is kept. It is durable before it returns.
+func (s *Switch) SignOff(ctx context.Context, t *Terminal) error {
+	next := Session{Batch: t.Session.Batch, Since: time.Now()}
+	if err := s.checked(s.Directory.SaveSession(ctx, t.ID, next)); err != nil {
+		return refuse("switch.SignOff", CodeMalfunction, err)
+	}
+	t.Session = next
+	return nil
+}

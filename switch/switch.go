@@ -1,0 +1,91 @@
+package acquirer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Config is what a [Switch] is made of. All fields but Limits must be set.
+type Config struct {
+	Journal     Journal
+	Directory   Directory
+	HSM         HSM
+	Network     Network
+	Numbers     *NumberingPlan
+	Issuers     *IssuerTable
+	Institution string // the switch's own institution code, 8 digits: F32 on both lines, F33 on the host's
+	Limits      Limits
+	Random      io.Reader // nonces of confirmation tokens, read concurrently: crypto/rand.Reader but in a simulation
+}
+
+// Switch runs the flows of a phone-number payment. Its methods are safe for concurrent use; messages of one terminal
+// must be handed over in the order they came (DESIGN section 4, rule 10).
+type Switch struct {
+	Config
+	budgets budgets
+	flights flights
+	saf     saf
+	refs    atomic.Int64
+	failed  chan error
+	failing sync.Once
+}
+
+// New returns a switch that has started nothing. Call [Switch.Recover] before a listener opens and [Switch.Run] for
+// the life of the process.
+func New(c Config) *Switch {
+	c.Limits = c.Limits.WithDefaults()
+	s := &Switch{Config: c, failed: make(chan error, 1)}
+	s.budgets.init(c.Limits.Budget)
+	s.flights.init(c.Limits.InFlight)
+	s.saf.init()
+	return s
+}
+
+// Run sends owed reversals and takes up debits that nobody waits for any more, until ctx ends; then it waits for what
+// is under way and returns nil. It returns an error of kind [ErrStore] as soon as any flow met one: the process must
+// end, for it no longer knows what is written (DESIGN section 4, rule 1).
+func (s *Switch) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	parts := []func(context.Context) error{s.runReversals, s.runOverdue}
+	done := make(chan error, len(parts))
+	for _, part := range parts {
+		go func() { done <- part(ctx) }()
+	}
+	var err error
+	waiting := len(parts)
+	select {
+	case err = <-s.failed:
+	case err = <-done:
+		waiting--
+	}
+	cancel()
+	for range waiting {
+		err = errors.Join(err, <-done)
+	}
+	return err
+}
+
+// Reference makes an F37 for a message that is not journalled: the day, and a number above [MaxSequence].
+func (s *Switch) Reference(now time.Time) RRN {
+	n := MaxSequence + 1 + (now.UnixMilli()+s.refs.Add(1))%(99_999_999-MaxSequence)
+	return NewID(DateOf(now), n).RRN()
+}
+
+// checked passes err on and, when it is of kind ErrStore, makes Run end.
+func (s *Switch) checked(err error) error {
+	if errors.Is(err, ErrStore) {
+		s.failing.Do(func() { s.failed <- fmt.Errorf("the journal cannot be written: %w", err) })
+	}
+	return err
+}
+
+// refuse makes the error that carries an F39 to the edge.
+func refuse(op string, code ResponseCode, err error) error {
+	return &Error{Op: op, Code: code, Err: err}
+}
