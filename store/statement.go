@@ -1,0 +1,172 @@
+package store
+
+// The texts of every write and read. Parameters are $1, $2 ... numbered in the order in which they first appear,
+// which is what both SQLite and PostgreSQL understand alike. No write can fail for what the rows hold: it conflicts with
+// nothing, or does nothing. Those that go with an Open or a Move have no guard of their own: they are carried out when
+// writeOpen or writeMove has written its row, in the same transaction.
+
+// statement names a write.
+type statement int
+
+// The writes.
+const (
+	writeOpen statement = iota
+	writeMove
+	writeStep
+	writeNotice
+	writeReversal
+	writeSpent
+	writeFinished
+	writeReschedule
+	writeTerminal
+	writeSession
+	writeBlocked
+	writePayee
+	writePayeeCard
+	writePayeeStatus
+	writeZoneKey
+	writeDataKey
+	writeProof
+	writeHead
+)
+
+// The columns of txn and step in the order in which their cells are written, read and hashed.
+const (
+	// fixedColumns are what no move changes.
+	fixedColumns = `id, biz_date, merchant, terminal, batch, stan, amount, payee_id, card_version, entry_mode, card_seq,
+		token, host_time, host_stan, opened, key_id, sealed`
+	movedColumns = `version, state, deadline, answered, code, auth_code, settle_date, host_text, host_code, undo_wanted,
+		confirmed, exception`
+	stepColumns = `txn, version, at, from_state, to_state, event, detail, made, fixed_sum, moved_sum`
+)
+
+// writes are the texts, by statement.
+var writes = [...]string{
+	// The day before is asked here, in the statement that inserts; the day itself is what the unique indexes guard.
+	writeOpen: `INSERT INTO txn (` + fixedColumns + `, ` + movedColumns + `)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+		$24, $25, $26, $27, $28, $29
+		WHERE NOT EXISTS (SELECT 1 FROM txn WHERE biz_date = $30 AND merchant = $3 AND terminal = $4 AND batch = $5 AND stan = $6)
+		AND NOT EXISTS (SELECT 1 FROM txn WHERE biz_date = $30 AND token = $12 AND state <> 1)
+		ON CONFLICT DO NOTHING`,
+	// No column of an index is set but state, so that a move costs no more than its row.
+	writeMove: `UPDATE txn SET version = $1, state = $2, deadline = $3, answered = $4, code = $5, auth_code = $6,
+		settle_date = $7, host_text = $8, host_code = $9, undo_wanted = $10, confirmed = $11, exception = $12
+		WHERE id = $13 AND version = $14`,
+	writeStep: `INSERT INTO step (` + stepColumns + `, chain, seq, hash)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING`,
+	writeNotice: `INSERT INTO outbox (txn, kind, created, sent, tries) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+	writeReversal: `INSERT INTO saf (id, txn, host_time, host_stan, reason, tries, due, host_code, mac)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
+	writeSpent: `INSERT INTO spent (biz_date, id) VALUES ($1, $2)
+		ON CONFLICT (biz_date) DO UPDATE SET id = excluded.id WHERE excluded.id > spent.id`,
+	writeFinished: `DELETE FROM saf WHERE id = $1`,
+	// What is replaced is the end from which the batch's hashes began.
+	writeHead: `UPDATE chain SET seq = $1, txn = $2, version = $3, hash = $4, mac = $5 WHERE id = $6 AND seq = $7 AND hash = $8`,
+
+	writeReschedule: `UPDATE saf SET tries = $1, due = $2, host_code = $3, mac = $4 WHERE id = $5`,
+
+	writeTerminal: `INSERT INTO terminal (id, merchant, line, blocked, mac, single_mak, single_des, keyed_entry, tmk, batch,
+		signed_on, pik, mak, tdk, old_mak, since)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING`,
+	writeSession: `UPDATE terminal SET batch = $1, signed_on = $2, pik = $3, mak = $4, tdk = $5, old_mak = $6, since = $7
+		WHERE id = $8`,
+	writeBlocked: `UPDATE terminal SET blocked = $1 WHERE id = $2`,
+
+	writePayee: `INSERT INTO payee (id, number_index, card_version, status, key_id, sealed)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+	writePayeeCard: `INSERT INTO payee_card (payee_id, version, key_id, sealed) SELECT $1, $2, $3, $4
+		WHERE EXISTS (SELECT 1 FROM payee WHERE id = $1 AND number_index = $5) ON CONFLICT DO NOTHING`,
+	writePayeeStatus: `UPDATE payee SET status = $1 WHERE id = $2`,
+
+	writeZoneKey: `INSERT INTO zone_key (usage, block) VALUES ($1, $2)
+		ON CONFLICT (usage) DO UPDATE SET block = excluded.block`,
+	writeDataKey: `INSERT INTO data_key (id, wrapped) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+	writeProof:   `INSERT INTO vault (id, proof) VALUES (1, $1) ON CONFLICT DO NOTHING`,
+}
+
+// query names a read.
+type query int
+
+// The reads.
+const (
+	readTxn query = iota
+	readTxnByKey
+	readTxnByToken
+	readTxnByHost
+	readTxnUnfinished
+	readTxnInState
+	readTxnList
+	readLastDate
+	readLastID
+	readSteps
+	readHistory
+	readOutbox
+	readNotices
+	readDue
+	readNextDue
+	readReversals
+	readReversalOf
+	readTerminal
+	readTerminals
+	readPayeeByNumber
+	readPayeeByRef
+	readLastPayee
+	readZoneKey
+	readDataKey
+	readProof
+	readHead
+	readEnds
+	readSchema
+)
+
+const (
+	selectTxn = `SELECT id, version, state, biz_date, merchant, terminal, batch, stan, amount, payee_id, card_version,
+		entry_mode, card_seq, token, host_time, host_stan, opened, deadline, answered, code, auth_code, settle_date,
+		host_text, host_code, undo_wanted, confirmed, exception, key_id, sealed FROM txn `
+	selectReversal = `SELECT id, txn, host_time, host_stan, reason, tries, due, host_code FROM saf `
+	selectTerminal = `SELECT id, merchant, line, blocked, mac, single_mak, single_des, keyed_entry, tmk, batch, signed_on,
+		pik, mak, tdk, old_mak, since FROM terminal `
+	selectPayee = `SELECT p.id, p.number_index, c.version, p.status, p.key_id, p.sealed, c.key_id, c.sealed
+		FROM payee p JOIN payee_card c ON c.payee_id = p.id `
+)
+
+// reads are the texts, by query. Where a partial index is to be used its condition is repeated word for word.
+var reads = [...]string{
+	readTxn: selectTxn + `WHERE id = $1`,
+	// By a key there are very few rows, and the newest is chosen by who reads them: for a statement with ORDER BY or
+	// LIMIT, SQLite makes a new plan at every run, which costs four times the read.
+	readTxnByKey:      selectTxn + `WHERE biz_date IN ($1, $2) AND merchant = $3 AND terminal = $4 AND batch = $5 AND stan = $6`,
+	readTxnByToken:    selectTxn + `WHERE biz_date IN ($1, $2) AND token = $3 AND state <> 1 AND token IS NOT NULL`,
+	readTxnByHost:     selectTxn + `WHERE host_time = $1 AND host_stan = $2 AND host_time IS NOT NULL`,
+	readTxnUnfinished: selectTxn + `WHERE state = $1 AND state IN (2, 4) AND id > $2 ORDER BY id LIMIT $3`,
+	readTxnInState:    selectTxn + `WHERE state = $1 AND id > $2 ORDER BY id LIMIT $3`,
+	readTxnList:       selectTxn + `WHERE id > $1 AND id <= $2 AND ($3 = 0 OR state = $3) ORDER BY id LIMIT $4`,
+	readLastDate:      `SELECT coalesce(max(biz_date), 0) FROM txn`,
+	readLastID: `SELECT coalesce(max(id), 0) FROM (SELECT max(id) AS id FROM txn WHERE id BETWEEN $1 AND $2
+		UNION ALL SELECT max(id) FROM saf WHERE id BETWEEN $1 AND $2
+		UNION ALL SELECT id FROM spent WHERE biz_date = $3) AS ids`,
+	readSteps:      `SELECT version, at, from_state, to_state, event, detail FROM step WHERE txn = $1 ORDER BY version`,
+	readHistory:    `SELECT chain, seq, made, version, at, from_state, to_state, event, detail FROM step WHERE txn = $1 ORDER BY version`,
+	readOutbox:     `SELECT txn, kind, created, sent, tries FROM outbox WHERE sent = 0 ORDER BY txn, kind LIMIT $1`,
+	readNotices:    `SELECT txn, kind, created, sent, tries FROM outbox WHERE txn = $1 ORDER BY kind`,
+	readDue:        selectReversal + `WHERE due <= $1 ORDER BY due, id LIMIT $2`,
+	readNextDue:    `SELECT due FROM saf ORDER BY due, id LIMIT 1`,
+	readReversals:  selectReversal + `ORDER BY due, id`,
+	readReversalOf: selectReversal + `WHERE txn = $1 ORDER BY id`,
+	readTerminal:   selectTerminal + `WHERE id = $1`,
+	readTerminals:  selectTerminal + `ORDER BY id`,
+	// The payee of the number or the one behind it: a number that nobody has costs what one costs that somebody has.
+	readPayeeByNumber: selectPayee + `AND c.version = p.card_version WHERE p.number_index >= $1
+		ORDER BY p.number_index LIMIT 1`,
+	readPayeeByRef: selectPayee + `WHERE p.id = $1 AND c.version = $2`,
+	readLastPayee:  `SELECT coalesce(max(id), 0) FROM payee`,
+	readZoneKey:    `SELECT block FROM zone_key WHERE usage = $1`,
+	readDataKey:    `SELECT wrapped FROM data_key WHERE id = $1`,
+	readProof:      `SELECT proof FROM vault WHERE id = 1`,
+	readHead:       `SELECT id, seq, txn, version, hash, mac FROM chain WHERE id = $1`,
+	// Every chain's end beside the step that it names.
+	readEnds: `SELECT c.id, c.seq, c.txn, c.version, c.hash, c.mac, s.chain, s.seq, s.hash
+		FROM chain c LEFT JOIN step s ON s.txn = c.txn AND s.version = c.version ORDER BY c.id`,
+	readSchema: `SELECT coalesce(max(version), 0) FROM schema_version`,
+}
