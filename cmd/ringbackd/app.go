@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"example.com/ringback/provider"
+	acquirer "example.com/ringback/switch"
+	"example.com/ringback/switch/console"
+	"example.com/ringback/terminal"
+	"github.com/rs/zerolog"
+)
+
+// App is the switch as one process: every part, wired. Fields are what tests look at.
+type App struct {
+	*installation
+	Switch   *acquirer.Switch
+	Network  *provider.Network
+	Terminal *terminal.Server
+	HTTP     *http.Server
+
+	log       zerolog.Logger
+	unlock    func() error
+	listeners []net.Listener // terminals: plain, then TLS
+	web       net.Listener   // nil when off
+}
+
+// newApp opens the store, recovers what the last process left and opens the listeners; nothing runs yet. The caller
+// must call run, or close.
+func newApp(ctx context.Context, path string, log zerolog.Logger) (*App, error) {
+	i, err := openInstallation(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{installation: i, log: log}
+	if err := a.assemble(ctx); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	return a, nil
+}
+
+func (a *App) assemble(ctx context.Context) (err error) {
+	if a.unlock, err = lockStore(a.config.Store.Path); err != nil {
+		return err
+	}
+	if a.config.Demo {
+		if err := enterDemoWorld(ctx, a.db, a.module); err != nil {
+			return err
+		}
+	}
+	if a.config.Production {
+		if err := refuseDemoKeys(ctx, a.db, a.module); err != nil {
+			return err
+		}
+	}
+	if err := a.wire(); err != nil {
+		return err
+	}
+	n, err := a.Switch.Recover(ctx)
+	if err != nil {
+		return fmt.Errorf("taking up the debits of the last process: %w", err)
+	}
+	if n > 0 {
+		a.log.Warn().Int("debits", n).Msg("found at the host when the last process ended: being undone")
+	}
+	return a.listen()
+}
+
+// wire makes the parts and ties them together.
+func (a *App) wire() error {
+	c := a.config
+	clear, err := loadZMK(c)
+	if err != nil {
+		return err
+	}
+	zmk, err := a.module.WrapKey(acquirer.UsageZMK, clear)
+	if err != nil {
+		return fmt.Errorf("zone master key: %w", err)
+	}
+	numbers, err := acquirer.LoadNumberingPlan()
+	if err != nil {
+		return err
+	}
+	issuers, err := loadIssuers(c.Issuers)
+	if err != nil {
+		return err
+	}
+	late := func(ctx context.Context, key acquirer.HostKey, answer acquirer.Authorization) error {
+		return a.Switch.LateAnswer(ctx, key, answer)
+	}
+	a.Network = provider.New(provider.Config{Addrs: c.Host.Addrs, Institution: c.Host.Institution, Centre: c.Host.Centre,
+		MerchantType: c.Host.MerchantType, MerchantName: func(acquirer.MerchantID) string { return c.Host.MerchantName },
+		ZMK: zmk, HSM: a.module, Keys: a.db, Late: late, Log: a.log.With().Str("part", "host").Logger(),
+		Limits: provider.Limits{Drain: c.Host.Timeout + drainMargin}})
+	a.Switch = acquirer.New(acquirer.Config{Journal: a.db, Directory: a.db, HSM: a.module, Network: a.Network,
+		Numbers: numbers, Issuers: issuers, Institution: c.Host.Institution, Limits: c.limits(), Random: rand.Reader})
+	a.Terminal = &terminal.Server{Switch: a.Switch, Institution: c.Host.Institution,
+		Log:    a.log.With().Str("part", "terminal").Logger(),
+		Limits: terminal.Limits{MaxConnections: c.Terminal.MaxConnections, IdleTimeout: c.Terminal.IdleTimeout}}
+	a.HTTP = &http.Server{Handler: console.Handler(console.Config{Ready: a.Network.Ready, Figures: a.figures}),
+		ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 60 * time.Second}
+	return nil
+}
+
+// limits translates the configuration for the flows.
+func (c Config) limits() acquirer.Limits {
+	return acquirer.Limits{MaxAmount: acquirer.Fen(c.Limits.MaxAmountFen), HostTimeout: c.Host.Timeout,
+		TokenLife: c.Limits.TokenLife, InFlight: c.Limits.InFlight,
+		Budget: acquirer.BudgetLimits{Capacity: c.Limits.LookupBucket, RefillPerHour: c.Limits.LookupPerHour,
+			Hit: c.Limits.LookupHit, Miss: c.Limits.LookupMiss}}
+}
+
+func loadIssuers(c IssuersConfig) (*acquirer.IssuerTable, error) {
+	if c.File == "" {
+		return acquirer.LoadIssuerTable(c.Uncontracted...)
+	}
+	b, err := os.ReadFile(c.File)
+	if err != nil {
+		return nil, fmt.Errorf("issuer table: %w", err)
+	}
+	return acquirer.ParseIssuerTable(string(b), c.Uncontracted...)
+}
+
+// listen opens every listener, so that a taken address is told before anything starts.
+func (a *App) listen() error {
+	plain, err := net.Listen("tcp", a.config.Terminal.Addr)
+	if err != nil {
+		return fmt.Errorf("terminals: %w", err)
+	}
+	a.listeners = append(a.listeners, plain)
+	if t := a.config.Terminal.TLS; t.Addr != "" {
+		secure, err := terminal.ListenTLS(t.Addr, t.CertFile, t.KeyFile)
+		if err != nil {
+			return fmt.Errorf("terminals over TLS: %w", err)
+		}
+		a.listeners = append(a.listeners, secure)
+	}
+	if a.config.HTTP.Addr == "" {
+		return nil
+	}
+	if a.web, err = net.Listen("tcp", a.config.HTTP.Addr); err != nil {
+		return fmt.Errorf("HTTP: %w", err)
+	}
+	return nil
+}
+
+// run serves until ctx ends or a part fails, then ends every part in order: no new terminals, every accepted request
+// answered, the host's links last. ready is called once, when a terminal may connect and, within hostPatience, the
+// host can be reached too.
+func (a *App) run(ctx context.Context, ready func()) error {
+	// The inner parts outlive ctx: they are needed to answer what was accepted.
+	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	ended := make(chan error, 5)
+	parts := 0
+	start := func(name string, part func() error) {
+		parts++
+		go func() {
+			if err := part(); err != nil {
+				ended <- fmt.Errorf("%s: %w", name, err)
+				return
+			}
+			ended <- nil
+		}()
+	}
+	start("host link", func() error { return a.Network.Run(inner) })
+	start("switch", func() error { return a.Switch.Run(inner) })
+	for _, l := range a.listeners {
+		start("terminals", func() error { return a.Terminal.Serve(l) })
+	}
+	if a.web != nil {
+		start("HTTP", func() error { return ignore(a.HTTP.Serve(a.web), http.ErrServerClosed) })
+	}
+	if a.awaitHost(ctx) {
+		ready()
+	}
+	var failed error
+	select {
+	case <-ctx.Done():
+	case failed = <-ended:
+		parts--
+		if failed == nil {
+			failed = errors.New("a part of the switch ended by itself")
+		}
+	}
+	err := errors.Join(failed, a.drain(ctx))
+	stop()
+	for range parts {
+		err = errors.Join(err, <-ended)
+	}
+	return errors.Join(err, a.close())
+}
+
+// hostPatience is how long a start waits for the host before it says ready all the same: without a host a terminal
+// gets 91, which is an answer too.
+const hostPatience = 10 * time.Second
+
+// awaitHost waits until a debit could be sent; false: ctx ended first.
+func (a *App) awaitHost(ctx context.Context) bool {
+	deadline := time.NewTimer(hostPatience)
+	defer deadline.Stop()
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for {
+		err := a.Network.Ready()
+		if err == nil {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-deadline.C:
+			a.log.Warn().Err(err).Msg("the host cannot be reached: debits will be refused with 91")
+			return true
+		case <-look.C:
+		}
+	}
+}
+
+// drainMargin is what a clean end waits longer than a debit does: the answer must still be written.
+const drainMargin = 5 * time.Second
+
+// drain stops taking requests and answers those that were accepted: at most as long as a debit waits for its host.
+func (a *App) drain(ctx context.Context) error {
+	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.config.Host.Timeout+drainMargin)
+	defer cancel()
+	return errors.Join(a.Terminal.Shutdown(wait), a.HTTP.Shutdown(wait))
+}
+
+// close ends what newApp opened. Listeners that were served are closed already.
+func (a *App) close() error {
+	var err error
+	for _, l := range append(a.listeners, a.web) {
+		if l != nil {
+			err = errors.Join(err, ignore(l.Close(), net.ErrClosed))
+		}
+	}
+	err = errors.Join(err, a.installation.close())
+	if a.unlock != nil {
+		err = errors.Join(err, a.unlock())
+	}
+	return err
+}
+
+// ignore drops an error of a kind that only says that somebody was asked to end.
+func ignore(err, kind error) error {
+	if errors.Is(err, kind) {
+		return nil
+	}
+	return err
+}

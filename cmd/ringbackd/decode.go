@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"example.com/ringback/spec"
+	"example.com/ringback/spec/cups"
+	"example.com/ringback/spec/pos"
+)
+
+// decodeCmd takes frames apart.
+type decodeCmd struct {
+	jsonFlag
+	Dialect string `required:"" enum:"pos,cups" help:"pos (terminals) or cups (host)."`
+	Reveal  bool   `help:"Show card numbers, tracks, PIN blocks, mobile numbers and names."`
+}
+
+// maxLine is the longest line that is read: the largest frame as hex, with room for blanks between the bytes.
+const maxLine = 64 << 10
+
+// Run reads hex, one frame a line, and prints a line each. A frame that cannot be read whole is printed as far as it was
+// read, with its error, and is no failure of this verb.
+func (d *decodeCmd) Run() error {
+	decode := pos.Decode
+	if d.Dialect == "cups" {
+		decode = cups.Decode
+	}
+	in := bufio.NewScanner(os.Stdin)
+	in.Buffer(make([]byte, 0, 4096), maxLine)
+	for in.Scan() {
+		line := strings.TrimSpace(in.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if err := d.print(decode(line, d.Reveal)); err != nil {
+			return err
+		}
+	}
+	if err := in.Err(); err != nil {
+		return fmt.Errorf("reading standard input: %w", err)
+	}
+	return nil
+}
+
+func (d *decodeCmd) print(out spec.Decoded) error {
+	if d.JSON {
+		return printJSON(out)
+	}
+	fmt.Printf("%s  tpdu %s  lri %s  header %s\n", out.MTI, dash(out.TPDU), dash(out.LRI), dash(out.Header))
+	ids := make([]int, 0, len(out.Fields))
+	for id := range out.Fields {
+		n, err := strconv.Atoi(id)
+		if err != nil {
+			return fmt.Errorf("field %q: %w", id, err)
+		}
+		ids = append(ids, n)
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		fmt.Printf("  F%-3d %s\n", id, out.Fields[strconv.Itoa(id)])
+	}
+	if out.Error != "" {
+		fmt.Printf("  error: %s\n", out.Error)
+	}
+	return nil
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+)
+
+// The scripts of testdata run this program as a process of its own: what they show is what an operator sees.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"ringbackd": main})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{Dir: "testdata", RequireExplicitExec: true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits}})
+}
+
+// exits runs a command that must end with the exit status in front of it: exits 2 ringbackd nonsense.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits status command ...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || strconv.Itoa(exit.ExitCode()) != args[0] {
+		ts.Fatalf("ended with %v, not %s", err, args[0])
+	}
+}
+
+func TestConfig(t *testing.T) {
+	base := "store: {path: a.db}\nkeys: {master_file: /m.key}\nhost: {zmk_file: z.key}\n"
+	for _, c := range []struct {
+		name, yaml, env, value, problem string
+	}{
+		{"defaults", base, "", "", ""},
+		{"unknown key", base + "terminals: {addr: x}\n", "", "", "terminals"},
+		{"unknown key inside", base + "limits: {max: 5}\n", "", "", "max"},
+		{"unknown variable", base, "RINGBACK_LIMITS__NOSUCH", "1", "nosuch"},
+		{"variable", base, "RINGBACK_LIMITS__LOOKUP_MISS", "4", ""},
+		{"variable of another program", base, "RINGBACK_HOST_HTTP_ADDR", "127.0.0.1:1", ""},
+		{"wrong type", base + "limits: {in_flight: many}\n", "", "", "in_flight"},
+		{"missing", "host: {zmk_file: z}\n", "", "", "store.path: required"},
+		{"bad address", base, "RINGBACK_TERMINAL_ADDR", "nowhere", "terminal.addr"},
+		{"institution", "store: {path: a}\nkeys: {master_file: m}\nhost: {zmk_file: z, institution: \"1\"}\n", "", "", "host.institution"},
+		{"host timeout", "store: {path: a}\nkeys: {master_file: m}\nhost: {zmk_file: z, timeout: 60s}\n", "", "", "host.timeout: lte 55s"},
+		{"host timeout at the border", "store: {path: a}\nkeys: {master_file: m}\nhost: {zmk_file: z, timeout: 55s}\n", "", "", ""},
+		{"TLS without certificate", base + "terminal: {tls: {addr: \"127.0.0.1:1\"}}\n", "", "", "terminal.tls.certfile"},
+		{"demo in production", base + "production: true\ndemo: true\n", "", "", "refused while production"},
+		{"a look-up that can never be made", base + "limits: {lookup_bucket: 1, lookup_hit: 2}\n", "", "", "lookup_hit"},
+		{"not YAML", "a: [", "", "", "reading"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := t.TempDir() + "/c.yaml"
+			require.NoError(t, os.WriteFile(path, []byte(c.yaml), 0o600))
+			if c.env != "" {
+				t.Setenv(c.env, c.value)
+			}
+			config, err := loadConfig(path)
+			if c.problem != "" {
+				require.ErrorContains(t, err, c.problem)
+				return
+			}
+			require.NoError(t, err)
+			require.True(t, strings.HasPrefix(config.Host.ZMKFile, "/"), "relative paths count from the file")
+			if c.env == "RINGBACK_LIMITS__LOOKUP_MISS" {
+				require.Equal(t, 4, config.Limits.LookupMiss)
+			}
+		})
+	}
+}
+
+func TestParseProfile(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		ok   bool
+	}{{"ecb", true}, {"x919", true}, {"ecb,single-mak,keyed", true}, {"x919,single-des", true}, {"x919,single-mak", false}, {"", false}, {"ecb,", false}, {"fast", false}} {
+		p, err := parseProfile(c.text)
+		require.Equal(t, c.ok, err == nil, c.text)
+		if err == nil {
+			back, err := parseProfile(profileText(p))
+			require.NoError(t, err)
+			require.Equal(t, p, back)
+		}
+	}
+}
+
+func TestParseDate(t *testing.T) {
+	for text, ok := range map[string]bool{"2026-11-24": true, "20261124": true, "2026-13-01": false, "today": false, "": false, "2026112": false} {
+		_, err := parseDate(text)
+		require.Equal(t, ok, err == nil, text)
+	}
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	acquirer "example.com/ringback/switch"
+)
+
+// terminalCmd groups the verbs on terminals.
+type terminalCmd struct {
+	Add     terminalAddCmd   `cmd:"" help:"Register a terminal; its master key is shown this once."`
+	List    terminalListCmd  `cmd:"" help:"List the registered terminals."`
+	Block   terminalBlockCmd `cmd:"" help:"Refuse a terminal's messages with 58 from now on."`
+	Unblock terminalFreeCmd  `cmd:"" help:"Undo block."`
+}
+
+// terminalAddCmd registers a terminal.
+type terminalAddCmd struct {
+	configFlag
+	jsonFlag
+	TID     string `arg:"" name:"tid" help:"Terminal number, F41, 8 characters."`
+	MID     string `arg:"" name:"mid" help:"Merchant number, F42, 15 characters."`
+	Line    string `help:"Telephone line it must call from: digits."`
+	Profile string `default:"ecb" help:"Comma list of ecb, x919, single-mak, single-des, keyed (${default})."`
+}
+
+// Run prints the terminal's master key: the only time anybody sees it.
+func (t *terminalAddCmd) Run(ctx context.Context) error {
+	term, err := newTerminal(t.TID, t.MID, t.Line, t.Profile)
+	if err != nil {
+		return usage("%w", err)
+	}
+	return with(ctx, t.Config, func(i *installation) error {
+		clear, block, err := i.module.NewTMK()
+		if err != nil {
+			return fmt.Errorf("making a terminal master key: %w", err)
+		}
+		term.TMK = block
+		check, err := i.module.CheckValue(block)
+		if err != nil {
+			return fmt.Errorf("making a terminal master key: %w", err)
+		}
+		if err := i.db.AddTerminal(ctx, term); errors.Is(err, acquirer.ErrDuplicate) {
+			return fmt.Errorf("terminal %s is registered already", term.ID)
+		} else if err != nil {
+			return err
+		}
+		tmk, kcv := upperHex(clear.Reveal()), upperHex(check[:])
+		if t.JSON {
+			return printJSON(struct {
+				Terminal string `json:"terminal"`
+				Merchant string `json:"merchant"`
+				TMK      string `json:"tmk"`
+				KCV      string `json:"kcv"`
+			}{string(term.ID), string(term.Merchant), tmk, kcv})
+		}
+		fmt.Printf("terminal %s, merchant %s\nTMK %s (shown this once)\nKCV %s\n", term.ID, term.Merchant, tmk, kcv)
+		return nil
+	})
+}
+
+func upperHex(b []byte) string { return strings.ToUpper(hex.EncodeToString(b)) }
+
+// newTerminal reads the arguments of terminal add.
+func newTerminal(tid, mid, line, profile string) (acquirer.Terminal, error) {
+	id, err := acquirer.ParseTerminalID(tid)
+	if err != nil {
+		return acquirer.Terminal{}, err
+	}
+	merchant, err := acquirer.ParseMerchantID(mid)
+	if err != nil {
+		return acquirer.Terminal{}, err
+	}
+	if strings.Trim(line, "0123456789") != "" || len(line) > 16 {
+		return acquirer.Terminal{}, errors.New("line is not up to 16 digits")
+	}
+	p, err := parseProfile(profile)
+	return acquirer.Terminal{ID: id, Merchant: merchant, Line: line, Profile: p}, err
+}
+
+// parseProfile reads a comma list of a terminal's traits.
+func parseProfile(s string) (acquirer.Profile, error) {
+	p := acquirer.Profile{MAC: acquirer.MACECB}
+	for trait := range strings.SplitSeq(s, ",") {
+		switch trait {
+		case "ecb":
+		case "x919":
+			p.MAC = acquirer.MACX919
+		case "single-mak":
+			p.SingleMAK = true
+		case "single-des":
+			p.SingleDES = true
+		case "keyed":
+			p.KeyedEntry = true
+		default:
+			return p, fmt.Errorf("profile %q is none of ecb, x919, single-mak, single-des, keyed", trait)
+		}
+	}
+	if p.SingleMAK && p.MAC == acquirer.MACX919 {
+		return p, errors.New("profile x919 needs a double-length MAK: not with single-mak")
+	}
+	return p, nil
+}
+
+// profileText is parseProfile the other way.
+func profileText(p acquirer.Profile) string {
+	traits := []string{string(p.MAC)}
+	for _, t := range []struct {
+		name string
+		has  bool
+	}{{"single-mak", p.SingleMAK}, {"single-des", p.SingleDES}, {"keyed", p.KeyedEntry}} {
+		if t.has {
+			traits = append(traits, t.name)
+		}
+	}
+	return strings.Join(traits, ",")
+}
+
+// terminalListCmd lists terminals.
+type terminalListCmd struct {
+	configFlag
+	jsonFlag
+}
+
+// terminalJSON is one terminal as list prints it; keys are not shown.
+type terminalJSON struct {
+	Terminal string `json:"terminal"`
+	Merchant string `json:"merchant"`
+	Line     string `json:"line,omitempty"`
+	Profile  string `json:"profile"`
+	Blocked  bool   `json:"blocked"`
+	SignedOn bool   `json:"signed_on"`
+	Batch    string `json:"batch"`
+}
+
+// Run prints every registered terminal.
+func (t *terminalListCmd) Run(ctx context.Context) error {
+	return with(ctx, t.Config, func(i *installation) error {
+		all, err := i.db.Terminals(ctx)
+		if err != nil {
+			return err
+		}
+		out := make([]terminalJSON, 0, len(all))
+		for _, t := range all {
+			out = append(out, terminalJSON{string(t.ID), string(t.Merchant), t.Line, profileText(t.Profile), t.Blocked,
+				t.Session.SignedOn, fmt.Sprintf("%06d", t.Session.Batch)})
+		}
+		if t.JSON {
+			return printJSON(out)
+		}
+		w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "TERMINAL\tMERCHANT\tPROFILE\tLINE\tBATCH\tSTATE")
+		for _, t := range out {
+			state := "signed off"
+			if t.Blocked {
+				state = "blocked"
+			} else if t.SignedOn {
+				state = "signed on"
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", t.Terminal, t.Merchant, t.Profile, t.Line, t.Batch, state)
+		}
+		return w.Flush()
+	})
+}
+
+// terminalBlockCmd blocks a terminal, terminalFreeCmd frees it.
+type terminalBlockCmd struct {
+	configFlag
+	TID string `arg:"" name:"tid" help:"Terminal number."`
+}
+
+type terminalFreeCmd struct {
+	configFlag
+	TID string `arg:"" name:"tid" help:"Terminal number."`
+}
+
+// Run blocks: the switch reads it with the terminal's next message.
+func (t *terminalBlockCmd) Run(ctx context.Context) error {
+	return setBlocked(ctx, t.Config, t.TID, true)
+}
+
+// Run frees.
+func (t *terminalFreeCmd) Run(ctx context.Context) error {
+	return setBlocked(ctx, t.Config, t.TID, false)
+}
+
+func setBlocked(ctx context.Context, config, tid string, blocked bool) error {
+	id, err := acquirer.ParseTerminalID(tid)
+	if err != nil {
+		return usage("%w", err)
+	}
+	return with(ctx, config, func(i *installation) error {
+		if err := i.db.SetBlocked(ctx, id, blocked); errors.Is(err, acquirer.ErrNotFound) {
+			return fmt.Errorf("terminal %s is not registered", id)
+		} else if err != nil {
+			return err
+		}
+		return nil
+	})
+}

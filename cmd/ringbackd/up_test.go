@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"example.com/ringback/terminal/emulator"
+	"github.com/stretchr/testify/require"
+)
+
+// freePorts returns addresses that nobody listens on.
+func freePorts(t *testing.T, n int) []string {
+	t.Helper()
+	var out []string
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer func() { require.NoError(t, l.Close()) }()
+		out = append(out, l.Addr().String())
+	}
+	return out
+}
+
+// make up, as a newcomer runs it: ready, a payment, the host killed and back on its ledger, a clean end.
+func TestUp(t *testing.T) {
+	bin, dir := t.TempDir(), t.TempDir()
+	build, err := exec.Command("go", "build", "-o", bin+"/", "example.com/ringback/cmd/ringbackd", "example.com/ringback/cmd/ringhost").CombinedOutput()
+	require.NoError(t, err, string(build))
+	addrs := freePorts(t, 4)
+	up := exec.Command(filepath.Join(bin, "ringbackd"), "up")
+	up.Env = append(os.Environ(), "RINGBACK_DIR="+dir, "RINGBACK_TERMINAL_ADDR="+addrs[0], "RINGBACK_HTTP_ADDR="+addrs[1],
+		"RINGBACK_HOST_ADDR="+addrs[2], "RINGBACK_HOST_HTTP_ADDR="+addrs[3])
+	up.Stderr = &lockedBuffer{}
+	out, err := up.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, up.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "ready\n", line)
+
+	term := terminalAt(t, addrs[0], nil)
+	_, err = term.Pay(t.Context(), payment(1234), holder{[]string{"123456"}})
+	require.NoError(t, err)
+	killHost(t, up.Process.Pid)
+	require.Eventually(t, func() bool {
+		return get(t, "http://"+addrs[1]+"/readyz") == http.StatusOK && get(t, "http://"+addrs[3]+"/ledger") == http.StatusOK
+	},
+		20*time.Second, 50*time.Millisecond)
+	_, err = term.Pay(t.Context(), payment(1235), holder{[]string{"123456"}})
+	require.NoError(t, err)
+	list, err := exec.Command(filepath.Join(bin, "ringbackd"), "payment", "list", "-c", filepath.Join(dir, "ringbackd.yaml"), "--state", "approved").CombinedOutput()
+	require.NoError(t, err, string(list))
+	require.Equal(t, 3, strings.Count(string(list), "\n"), "a heading and two payments")
+	require.NoError(t, up.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, up.Wait())
+	require.Zero(t, get(t, "http://"+addrs[3]+"/ledger"), "the host has ended too")
+}
+
+func get(t *testing.T, url string) int {
+	r, err := http.Get(url)
+	if err != nil {
+		return 0
+	}
+	require.NoError(t, r.Body.Close())
+	return r.StatusCode
+}
+
+// killHost kills the child of a process that is called ringhost.
+func killHost(t *testing.T, parent int) {
+	t.Helper()
+	entries, err := filepath.Glob("/proc/[0-9]*/stat")
+	require.NoError(t, err)
+	for _, e := range entries {
+		b, err := os.ReadFile(e)
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		f := strings.Fields(string(b))
+		if f[1] == "(ringhost)" && f[3] == strconv.Itoa(parent) {
+			pid, err := strconv.Atoi(f[0])
+			require.NoError(t, err)
+			require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+			return
+		}
+	}
+	t.Fatal("no ringhost")
+}
+
+func terminalAt(t *testing.T, addr string, dial func(context.Context, string) (net.Conn, error)) *emulator.Terminal {
+	t.Helper()
+	tmk, err := hex.DecodeString(demoTerminals[0].tmk)
+	require.NoError(t, err)
+	term, err := emulator.Open(emulator.Config{TerminalID: string(demoTerminals[0].id), MerchantID: string(demoTerminals[0].merchant),
+		TMK: tmk, Addr: addr, Dial: dial})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, term.Close()) })
+	return term
+}
+
+// The second listener speaks TLS and nothing else.
+func TestTLS(t *testing.T) {
+	w := newWorld(t, 5*time.Second)
+	w.stopSwitch()
+	pool := writeCertificate(t, w.dir)
+	b, err := os.ReadFile(w.config())
+	require.NoError(t, err)
+	text := strings.Replace(string(b), `terminal: {addr: "127.0.0.1:0"}`,
+		`terminal: {addr: "127.0.0.1:0", tls: {addr: "127.0.0.1:0", cert_file: cert.pem, key_file: cert.key}}`, 1)
+	require.NoError(t, os.WriteFile(w.config(), []byte(text), 0o600))
+	w.startSwitch()
+	addr := w.app.listeners[1].Addr().String()
+	secure := terminalAt(t, addr, func(ctx context.Context, addr string) (net.Conn, error) {
+		d := tls.Dialer{Config: &tls.Config{RootCAs: pool, ServerName: "ringback.test"}}
+		return d.DialContext(ctx, "tcp", addr)
+	})
+	_, err = secure.Pay(t.Context(), payment(1234), holder{[]string{"123456"}})
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	require.Error(t, terminalAt(t, addr, nil).SignOn(ctx, "003"), "a clear sign-on is refused")
+}
+
+// writeCertificate makes a certificate that signs itself.
+func writeCertificate(t *testing.T, dir string) *x509.CertPool {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"ringback.test"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	require.NoError(t, err)
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	for name, block := range map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: der}, "cert.key": {Type: "PRIVATE KEY", Bytes: secret}} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600))
+	}
+	pool := x509.NewCertPool()
+	require.True(t, pool.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	return pool
+}
