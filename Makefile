@@ -26,7 +26,7 @@ up: build
 test:
 	@unformatted=$$(gofmt -l .) && if [ -n "$$unformatted" ]; then echo "run gofmt -w on:" $$unformatted; exit 1; fi
 	$(GO) vet ./...
-	$(GO) test -race -timeout 5m $(TESTFLAGS) ./...
+	$(GO) test -race -timeout 10m $(TESTFLAGS) ./...
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
@@ -38,7 +38,7 @@ crash: build
 # Attacks in full number, which the race detector would stretch, and the measurements of docs/security.md.
 hostile:
 	$(GO) test -run 'Harvest|BusyShop|Forged|Mutated|Lying|Reset|HalfFrames|SlowLoris|Stalled|Crowd|Flood|HostLimit' -v ./terminal
-	$(GO) test -run 'Canar|EveryBit|Replay|Block|Alike' -v ./cmd/ringbackd
+	$(GO) test -run 'Canar|EveryBit|ForgedSignOn|Replay|BlockWhile|Alike' -v ./cmd/ringbackd
 	$(GO) test -run '^$$' -bench 'Hostile|Refusals' -benchtime 1x -count 5 ./terminal ./cmd/ringbackd
 
 # SEEDS runs of the simulated core, about 200 payments each: a million by default. docs/reliability.md says what it is.

@@ -449,8 +449,12 @@ func (m *mob) stall() {
 	}
 	tick := time.NewTicker(20 * crowdBeat)
 	defer tick.Stop()
-	for before := uint64(0); m.w.Stats().Frames != before; <-tick.C {
-		before = m.w.Stats().Frames
+	before := uint64(0)
+	for still := 0; still < 5; still++ {
+		<-tick.C
+		if now := m.w.Stats().Frames; now != before {
+			before, still = now, 0
+		}
 	}
 }
 
