@@ -215,7 +215,7 @@ type canaryWorld struct {
 }
 
 func newCanaryWorld(t *testing.T) *canaryWorld {
-	w := &canaryWorld{world: newWorld(t, 300*time.Millisecond), canaries: born(t)}
+	w := &canaryWorld{world: newWorld(t, 1500*time.Millisecond), canaries: born(t)}
 	require.NoError(t, w.host.Close()) // and again, with the canary's account
 	accounts := append(mockhost.DemoAccounts(), mockhost.Account{PAN: canaryCard, PIN: canaryPIN, Expiry: "3012",
 		Status: mockhost.StatusNormal, Institution: "01020000", BalanceFen: 1_000_000})
@@ -249,7 +249,7 @@ func (w *canaryWorld) plugIn(addr string) {
 	var err error
 	tmk, watch := unhex(w.t, canaryTMK), w.watch(w.t)
 	w.term, err = emulator.Open(emulator.Config{TerminalID: canaryTerminalID, MerchantID: canaryMerchant, TMK: tmk, Addr: addr,
-		StateFile: filepath.Join(w.dir, "terminal.json"), AnswerTimeout: 2 * time.Second,
+		StateFile: filepath.Join(w.dir, "terminal.json"), AnswerTimeout: 6 * time.Second,
 		Trace: func(d emulator.Direction, frame []byte) {
 			watch(d, frame)
 			if mti(frame) == pos.MTIDebit {

@@ -84,7 +84,7 @@ func TestRefusals(t *testing.T) {
 
 // Every fault of PROTOCOL 3.1 ends in one known way and no money is lost.
 func TestHostFaults(t *testing.T) {
-	w := newWorld(t, 400*time.Millisecond)
+	w := newWorld(t, time.Second)
 	start, _ := w.balance(goodCard)
 	var kept int64
 	for _, c := range []struct {
@@ -177,7 +177,7 @@ func TestHostRestart(t *testing.T) {
 // that the switch has written, in the forms in which bytes of a wire might have got there. The host's ledger is left
 // out: it is the bank's own book.
 func TestLeaks(t *testing.T) {
-	w := newWorld(t, 300*time.Millisecond)
+	w := newWorld(t, time.Second)
 	for _, fen := range []int64{1234, 9801, 9804, 9806} {
 		term := w.terminal("10000001")
 		_, err := term.Pay(t.Context(), payment(fen), holder{[]string{"111111", "123456"}})

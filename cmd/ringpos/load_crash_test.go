@@ -83,29 +83,6 @@ func TestPowerCutBeforeAll(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// settle gives up with its time, and says what is owed.
-func TestSettleGivesUp(t *testing.T) {
-	s := startSwitch(t)
-	till := newTill(t, s)
-	reached, release := s.holdDebit()
-	go func() {
-		<-reached
-		till.cut()
-		close(release)
-	}()
-	_, err := till.payOnce(till.power.Load().ctx)
-	require.Error(t, err)
-	till.config.Addr = "127.0.0.1:1" // nobody there
-	ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
-	defer cancel()
-	require.NoError(t, till.settle(ctx))
-	require.Contains(t, till.owes, "still to be undone")
-	require.NoError(t, till.close())
-	till.terminal, err = emulator.Open(till.config)
-	require.NoError(t, err)
-	require.NotEmpty(t, till.terminal.Status().UndoOwed)
-}
-
 // The line passes on what is no debit, and does with a debit what chance says.
 func TestFaultyLine(t *testing.T) {
 	s := startSwitch(t)
