@@ -20,13 +20,17 @@ type AuditConfig struct {
 
 // Report is what an audit found. The journal is sound when Breaks is empty.
 type Report struct {
-	Rows   int                         // transactions
-	Steps  int                         // of their history
-	Head   string                      // hash of the last step, in hex; with several chains theirs, joined by hyphens
-	Sums   map[acquirer.State]Subtotal // states without a row have none
-	Open   int                         // transactions that are Sent or Reversing
-	Breaks []Break                     // at most 1,000
-	More   int                         // breaks that Breaks has no room for
+	Rows  int                         // transactions
+	Steps int                         // of their history
+	Head  string                      // hash of the last step, in hex; with several chains theirs, joined by hyphens
+	Sums  map[acquirer.State]Subtotal // states without a row have none
+	Open  int                         // transactions that are Sent or Reversing
+
+	Operations    int    // lines of the operators' journal
+	OperationHead string // hash of its last line, in hex
+
+	Breaks []Break // at most 1,000
+	More   int     // breaks that Breaks has no room for
 }
 
 // Subtotal is what is in one state.
@@ -39,6 +43,7 @@ type Subtotal struct {
 type Break struct {
 	RRN  acquirer.RRN // of the payment; empty: of none
 	Seq  int64        // number of the step in its chain; 0: of no step
+	Line int64        // of the operators' journal; 0: of none
 	What string       // for people; holds no secret
 }
 
@@ -51,7 +56,9 @@ type Break struct {
 //   - terminal keys, tokens and host keys are used once, as far as [acquirer.Journal] promises it;
 //   - the outbox and the reversal queue hold what the steps put there and nothing else: Reversing has one reversal in
 //     the queue, every other state none; a debit that is Approved or beyond has its notice to the payer;
-//   - what may have moved money has an amount, and none waits for the host without end.
+//   - what may have moved money has an amount, and none waits for the host without end;
+//   - the operators' journal is the one that was written, up to the end that the file names, and each request for a second
+//     person is as its lines say. An older copy of the file is told by an OperationHead noted elsewhere only.
 //
 // It changes nothing, and its memory does not grow with the journal. It refuses a file of another schema, and with
 // [acquirer.ErrKey] one of another master key.
@@ -98,6 +105,9 @@ func (a *auditor) run(ctx context.Context, c AuditConfig) error {
 	if err := a.chains(ctx); err != nil {
 		return fmt.Errorf("reading the chain: %w", err)
 	}
+	if err := a.operations(ctx); err != nil {
+		return fmt.Errorf("reading the operators' journal: %w", err)
+	}
 	texts := [4]string{everyTxn, everyStep, everyNotice, everyReversal}
 	if err := eachDossier(ctx, a.tx, texts, func(d *dossier) error { return a.judge(ctx, d) }); err != nil {
 		return err
@@ -130,11 +140,20 @@ func (a *auditor) admit(ctx context.Context, vault acquirer.Vault) error {
 
 // broken notes a break of a transaction; id 0 is none, seq 0 no step.
 func (a *auditor) broken(id acquirer.ID, seq int64, format string, args ...any) {
+	a.note(newBreak(id, seq, fmt.Sprintf(format, args...)))
+}
+
+// brokenLine notes a break of a line of the operators' journal; 0 is none.
+func (a *auditor) brokenLine(seq int64, format string, args ...any) {
+	a.note(Break{Line: seq, What: fmt.Sprintf(format, args...)})
+}
+
+func (a *auditor) note(b Break) {
 	if len(a.report.Breaks) >= auditBreaks {
 		a.report.More++
 		return
 	}
-	a.report.Breaks = append(a.report.Breaks, newBreak(id, seq, fmt.Sprintf(format, args...)))
+	a.report.Breaks = append(a.report.Breaks, b)
 }
 
 func newBreak(id acquirer.ID, seq int64, what string) Break {
@@ -156,11 +175,7 @@ func (a *auditor) judgeOverdue(running func() (bool, error)) error {
 		}
 	}
 	for _, b := range a.overdue {
-		if len(a.report.Breaks) >= auditBreaks {
-			a.report.More++
-			continue
-		}
-		a.report.Breaks = append(a.report.Breaks, b)
+		a.note(b)
 	}
 	return nil
 }

@@ -28,6 +28,9 @@ const (
 	labelFixed    = "fixed"
 	labelMoved    = "moved"
 	labelReversal = "reversal"
+
+	labelOperation    = "operation"
+	labelOperationEnd = "operation end"
 )
 
 // begin starts a keyed hash over cells: columns as the engine holds them. No two lists of cells are written the same way.

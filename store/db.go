@@ -116,7 +116,7 @@ func (db *DB) start(ctx context.Context, vault acquirer.Vault) (err error) {
 	if err := db.prove(ctx, vault); err != nil {
 		return err
 	}
-	if err := db.checkEnds(ctx); err != nil {
+	if err := errors.Join(db.checkEnds(ctx), db.checkOperationEnd(ctx)); err != nil {
 		return err
 	}
 	return db.addNobody(ctx)

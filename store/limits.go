@@ -53,6 +53,13 @@ const (
 	// auditMargin is how long behind its deadline a debit may still be Sent: its answer is being written.
 	auditMargin = time.Minute
 
+	// RequestLife is how long a request waits for a second person; and maxRequests how many wait at once.
+	RequestLife = 24 * time.Hour
+	maxRequests = 100
+
+	// maxOperationText bounds each text of a line of the operators' journal, in bytes; what is longer is cut.
+	maxOperationText = 400
+
 	// listLimit is how many rows [DB.List] returns when the filter names no limit.
 	listLimit = 1_000
 )

@@ -13,8 +13,11 @@ import (
 	acquirer "example.com/ringback/switch"
 )
 
-// chainSchema is the file that makes the chain.
-const chainSchema = 2
+// behind is what goes with a file that cannot be said in SQL, by the file's number.
+var behind = map[int]func(context.Context, *sql.Tx, acquirer.Vault) error{
+	2: chainHistory,
+	3: beginOperations,
+}
 
 // migrations are the files NNNN_name.sql in the order in which they are applied. A file that was released is never
 // changed.
@@ -80,8 +83,8 @@ func apply(ctx context.Context, tx *sql.Tx, name string, vault acquirer.Vault) e
 	if _, err := tx.ExecContext(ctx, string(text)); err != nil {
 		return err
 	}
-	if version == chainSchema {
-		if err := chainHistory(ctx, tx, vault); err != nil {
+	if more, ok := behind[version]; ok {
+		if err := more(ctx, tx, vault); err != nil {
 			return err
 		}
 	}

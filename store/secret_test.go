@@ -102,7 +102,8 @@ func TestSealedRecordsCannotBeSwapped(t *testing.T) {
 	require.ErrorIs(t, err, acquirer.ErrKey)
 }
 
-// A data key of another master key does not open, even when the proof of the file and the end of its chain are forged.
+// A data key of another master key does not open, even when the proof of the file and the ends of its
+// chains are forged.
 func TestReadsOfAnotherVaultFail(t *testing.T) {
 	path := newPath(t)
 	db := openAt(t, path)
@@ -115,6 +116,11 @@ func TestReadsOfAnotherVaultFail(t *testing.T) {
 	require.ErrorIs(t, err, ErrChain)
 	mac := newKeyedHash(wrong.IndexKey("chain")).seal(db.writer.head)
 	_, err = db.conn.ExecContext(t.Context(), "UPDATE chain SET mac = $1", mac[:])
+	require.NoError(t, err)
+	_, err = Open(t.Context(), Config{Path: path, Vault: wrong})
+	require.ErrorIs(t, err, ErrChain)
+	mac = newKeyedHash(wrong.IndexKey("chain")).sealOperation(operationEnd{})
+	_, err = db.conn.ExecContext(t.Context(), "UPDATE operation_end SET mac = $1", mac[:])
 	require.NoError(t, err)
 	forged, err := Open(t.Context(), Config{Path: path, Vault: wrong})
 	require.NoError(t, err)

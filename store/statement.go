@@ -28,6 +28,10 @@ const (
 	writeDataKey
 	writeProof
 	writeHead
+	writeOperation
+	writeOperationEnd
+	writeRequest
+	writeApproved
 )
 
 // The columns of txn and step in the order in which their cells are written, read and hashed.
@@ -39,6 +43,9 @@ const (
 		confirmed, exception`
 	stepColumns = `txn, version, at, from_state, to_state, event, detail, made, fixed_sum, moved_sum`
 )
+
+// operationColumns are those of operation that its hash covers, in the order in which they are written, read and hashed.
+const operationColumns = `seq, at, operator, account, uid, verb, object, outcome, detail, about`
 
 // writes are the texts, by statement.
 var writes = [...]string{
@@ -83,6 +90,16 @@ var writes = [...]string{
 		ON CONFLICT (usage) DO UPDATE SET block = excluded.block`,
 	writeDataKey: `INSERT INTO data_key (id, wrapped) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
 	writeProof:   `INSERT INTO vault (id, proof) VALUES (1, $1) ON CONFLICT DO NOTHING`,
+
+	writeOperation: `INSERT INTO operation (` + operationColumns + `, hash)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
+	writeOperationEnd: `UPDATE operation_end SET seq = $1, hash = $2, mac = $3 WHERE id = 1`,
+	// A request is sealed for the number that its line will have: when another line was first, it is sealed again.
+	writeRequest: `INSERT INTO request (id, closed, key_id, sealed) SELECT $1, 0, $2, $3
+		WHERE EXISTS (SELECT 1 FROM operation_end WHERE seq + 1 = $1) ON CONFLICT DO NOTHING`,
+	// A request that a line approved stays closed, whatever its row says.
+	writeApproved: `UPDATE request SET closed = (SELECT seq + 1 FROM operation_end WHERE id = 1) WHERE id = $1 AND closed = 0
+		AND NOT EXISTS (SELECT 1 FROM operation WHERE about = $1 AND outcome = 'approved')`,
 }
 
 // query names a read.
@@ -117,6 +134,11 @@ const (
 	readProof
 	readHead
 	readEnds
+	readOperationEnd
+	readOperationLast
+	readOperations
+	readRequest
+	readRequests
 	readSchema
 )
 
@@ -168,5 +190,13 @@ var reads = [...]string{
 	// Every chain's end beside the step that it names.
 	readEnds: `SELECT c.id, c.seq, c.txn, c.version, c.hash, c.mac, s.chain, s.seq, s.hash
 		FROM chain c LEFT JOIN step s ON s.txn = c.txn AND s.version = c.version ORDER BY c.id`,
-	readSchema: `SELECT coalesce(max(version), 0) FROM schema_version`,
+	readOperationEnd: `SELECT seq, hash, mac FROM operation_end WHERE id = 1`,
+	// The end of the operators' journal beside the last line there is.
+	readOperationLast: `SELECT e.seq, e.hash, e.mac, o.seq, o.hash FROM operation_end e
+		LEFT JOIN operation o ON o.seq = (SELECT max(seq) FROM operation) WHERE e.id = 1`,
+	readOperations: `SELECT ` + operationColumns + ` FROM operation WHERE seq > $1 AND seq <= $2 ORDER BY seq DESC LIMIT $3`,
+	readRequest: `SELECT ` + operationColumns + `, hash, (SELECT b.hash FROM operation b WHERE b.seq = r.id - 1),
+		r.closed, r.key_id, r.sealed FROM request r JOIN operation ON seq = r.id WHERE r.id = $1`,
+	readRequests: `SELECT ` + operationColumns + ` FROM request r JOIN operation ON seq = r.id WHERE r.closed = 0 ORDER BY seq`,
+	readSchema:   `SELECT coalesce(max(version), 0) FROM schema_version`,
 }

@@ -21,6 +21,7 @@ type writer struct {
 	end      *sql.Stmt
 	abort    *sql.Stmt
 	readHead *sql.Stmt
+	readLast *sql.Stmt   // readOperationEnd
 	prepared []*sql.Stmt // by statement
 }
 
@@ -28,14 +29,14 @@ type writer struct {
 // closed also when there is an error.
 func newWriter(ctx context.Context, conn *sql.Conn, sums *keyedHash) (*writer, error) {
 	w := &writer{conn: conn, sums: sums, head: head{chain: theLane}, emptied: time.Now()}
-	for _, text := range slices.Concat([]string{"BEGIN IMMEDIATE", "COMMIT", "ROLLBACK", reads[readHead]}, writes[:]) {
+	for _, text := range slices.Concat([]string{"BEGIN IMMEDIATE", "COMMIT", "ROLLBACK", reads[readHead], reads[readOperationEnd]}, writes[:]) {
 		s, err := conn.PrepareContext(ctx, text)
 		if err != nil {
 			return w, fmt.Errorf("preparing %q: %w", text, err)
 		}
 		w.all = append(w.all, s)
 	}
-	w.begin, w.end, w.abort, w.readHead, w.prepared = w.all[0], w.all[1], w.all[2], w.all[3], w.all[4:]
+	w.begin, w.end, w.abort, w.readHead, w.readLast, w.prepared = w.all[0], w.all[1], w.all[2], w.all[3], w.all[4], w.all[5:]
 	return w, nil
 }
 
@@ -149,7 +150,10 @@ func (w *writer) carryOut(ctx context.Context, o *op, h head) (head, error) {
 			h = next
 		}
 	}
-	return h, nil
+	if o.line == nil {
+		return h, nil
+	}
+	return h, w.note(ctx, o.line)
 }
 
 // exec runs one statement and returns the rows that it wrote.
