@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -24,11 +25,13 @@ type App struct {
 	Network  *provider.Network
 	Terminal *terminal.Server
 	HTTP     *http.Server
+	Health   *http.Server
 
 	log       zerolog.Logger
 	unlock    func() error
-	listeners []net.Listener // terminals: plain, then TLS
-	web       net.Listener   // nil when off
+	listeners []net.Listener    // terminals: plain, then TLS
+	web       *console.Listener // nil when off
+	health    *console.Listener // nil when off
 }
 
 // newApp opens the store, recovers what the last process left and opens the listeners; nothing runs yet. The caller
@@ -103,8 +106,12 @@ func (a *App) wire() error {
 	a.Terminal = &terminal.Server{Switch: a.Switch, Institution: c.Host.Institution,
 		Log:    a.log.With().Str("part", "terminal").Logger(),
 		Limits: terminal.Limits{MaxConnections: c.Terminal.MaxConnections, IdleTimeout: c.Terminal.IdleTimeout}}
-	a.HTTP = &http.Server{Handler: console.Handler(console.Config{Ready: a.Network.Ready, Figures: a.figures}),
-		ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 60 * time.Second}
+	shown := console.Config{Ready: a.Network.Ready, Figures: a.figures, Log: a.log.With().Str("part", "http").Logger()}
+	if c.HTTP.TLS.on() {
+		shown.Admit = c.Admin.readers
+	}
+	a.HTTP = console.NewServer(console.Handler(shown), shown.Log)
+	a.Health = console.NewServer(console.Health(shown), shown.Log)
 	return nil
 }
 
@@ -141,11 +148,26 @@ func (a *App) listen() error {
 		}
 		a.listeners = append(a.listeners, secure)
 	}
-	if a.config.HTTP.Addr == "" {
-		return nil
+	return a.listenHTTP()
+}
+
+func (a *App) listenHTTP() (err error) {
+	c, log := a.config.HTTP, a.log.With().Str("part", "http").Logger()
+	var secure *tls.Config
+	if c.TLS.on() {
+		if secure, err = c.TLS.files().Load(); err != nil {
+			return fmt.Errorf("HTTP: %w", err)
+		}
 	}
-	if a.web, err = net.Listen("tcp", a.config.HTTP.Addr); err != nil {
-		return fmt.Errorf("HTTP: %w", err)
+	if c.Addr != "" {
+		if a.web, err = console.Listen(c.Addr, secure, log); err != nil {
+			return fmt.Errorf("HTTP: %w", err)
+		}
+	}
+	if c.HealthAddr != "" {
+		if a.health, err = console.Listen(c.HealthAddr, nil, log); err != nil {
+			return fmt.Errorf("health over HTTP: %w", err)
+		}
 	}
 	return nil
 }
@@ -157,7 +179,7 @@ func (a *App) run(ctx context.Context, ready func()) error {
 	// The inner parts outlive ctx: they are needed to answer what was accepted.
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	ended := make(chan error, 5)
+	ended := make(chan error, 6)
 	parts := 0
 	start := func(name string, part func() error) {
 		parts++
@@ -176,6 +198,9 @@ func (a *App) run(ctx context.Context, ready func()) error {
 	}
 	if a.web != nil {
 		start("HTTP", func() error { return ignore(a.HTTP.Serve(a.web), http.ErrServerClosed) })
+	}
+	if a.health != nil {
+		start("health", func() error { return ignore(a.Health.Serve(a.health), http.ErrServerClosed) })
 	}
 	if a.awaitHost(ctx) {
 		ready()
@@ -230,16 +255,19 @@ const drainMargin = 5 * time.Second
 func (a *App) drain(ctx context.Context) error {
 	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.config.Host.Timeout+drainMargin)
 	defer cancel()
-	return errors.Join(a.Terminal.Shutdown(wait), a.HTTP.Shutdown(wait))
+	return errors.Join(a.Terminal.Shutdown(wait), a.HTTP.Shutdown(wait), a.Health.Shutdown(wait))
 }
 
 // close ends what newApp opened. Listeners that were served are closed already.
 func (a *App) close() error {
 	var err error
-	for _, l := range append(a.listeners, a.web) {
+	for _, l := range []*console.Listener{a.web, a.health} {
 		if l != nil {
-			err = errors.Join(err, ignore(l.Close(), net.ErrClosed))
+			a.listeners = append(a.listeners, l)
 		}
+	}
+	for _, l := range a.listeners {
+		err = errors.Join(err, ignore(l.Close(), net.ErrClosed))
 	}
 	err = errors.Join(err, a.installation.close())
 	if a.unlock != nil {

@@ -30,6 +30,9 @@ type auditJSON struct {
 	Open   int                     `json:"open"`
 	Breaks []breakJSON             `json:"breaks"`
 	More   int                     `json:"more,omitempty"` // breaks that are not listed
+
+	Operations    int    `json:"operations"`     // lines of the operators' journal
+	OperationHead string `json:"operation_head"` // hash of its last line
 }
 
 // subtotalJSON is what is in one state.
@@ -41,7 +44,8 @@ type subtotalJSON struct {
 // breakJSON is one thing that is not as the switch wrote it.
 type breakJSON struct {
 	RRN  string `json:"rrn"`
-	Seq  int64  `json:"seq"` // number of the step in the chain; 0: of none
+	Seq  int64  `json:"seq"`            // number of the step in the chain; 0: of none
+	Line int64  `json:"line,omitempty"` // of the operators' journal
 	What string `json:"what"`
 }
 
@@ -96,12 +100,12 @@ func switchRuns(path string) (bool, error) {
 
 func showAudit(r *store.Report) auditJSON {
 	out := auditJSON{OK: len(r.Breaks) == 0, Rows: r.Rows, Steps: r.Steps, Head: r.Head, Sums: map[string]subtotalJSON{},
-		Open: r.Open, Breaks: make([]breakJSON, 0, len(r.Breaks)), More: r.More}
+		Open: r.Open, Breaks: make([]breakJSON, 0, len(r.Breaks)), More: r.More, Operations: r.Operations, OperationHead: r.OperationHead}
 	for state, s := range r.Sums {
 		out.Sums[state.String()] = subtotalJSON{s.Count, int64(s.Sum)}
 	}
 	for _, b := range r.Breaks {
-		out.Breaks = append(out.Breaks, breakJSON{string(b.RRN), b.Seq, b.What})
+		out.Breaks = append(out.Breaks, breakJSON{string(b.RRN), b.Seq, b.Line, b.What})
 	}
 	return out
 }
@@ -111,7 +115,9 @@ func printAudit(to io.Writer, a auditJSON) error {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "payments\t%d\t%d of them open\n", a.Rows, a.Open)
 	fmt.Fprintf(w, "steps\t%d\t\n", a.Steps)
-	fmt.Fprintf(w, "head\t%s\t\n\n", a.Head)
+	fmt.Fprintf(w, "head\t%s\t\n", a.Head)
+	fmt.Fprintf(w, "operations\t%d\t\n", a.Operations)
+	fmt.Fprintf(w, "their head\t%s\t\n\n", a.OperationHead)
 	for state := acquirer.Declined; state <= acquirer.Paid; state++ {
 		if s, ok := a.Sums[state.String()]; ok {
 			fmt.Fprintf(w, "%s\t%d\t%s yuan\n", state, s.Count, acquirer.Fen(s.Fen))

@@ -456,7 +456,13 @@ func (w *canaryWorld) processes(t *testing.T) {
 		require.NotNil(t, rrn, list)
 		w.operate(t, "payment", "show", rrn[1])
 	}
-	for _, verb := range []string{"notice list", "audit --json"} {
+	register := []string{"payee", "add", canaryStranger, "--name", canaryName, "--card", canaryPayeeCard}
+	w.operate(t, register...)
+	out, err := exec.Command("ringbackd", append(register, "-c", w.config())...).CombinedOutput()
+	require.Error(t, err, "registered already")
+	_, err = w.log.Write(out)
+	require.NoError(t, err)
+	for _, verb := range []string{"notice list", "operation list", "operation list --json", "audit --json"} {
 		w.operate(t, strings.Fields(verb)...)
 	}
 	require.NoError(t, second.Process.Signal(syscall.SIGTERM))

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +29,7 @@ type Config struct {
 	Demo       bool           `koanf:"demo"`       // true: the demo world's terminals and payees are entered at start
 	Terminal   TerminalConfig `koanf:"terminal"`
 	HTTP       HTTPConfig     `koanf:"http"`
+	Admin      AdminConfig    `koanf:"admin"`
 	Host       HostConfig     `koanf:"host"`
 	Store      StoreConfig    `koanf:"store"`
 	Keys       KeysConfig     `koanf:"keys"`
@@ -49,11 +51,6 @@ type TLSConfig struct {
 	Addr     string `koanf:"addr" validate:"omitempty,listen"`
 	CertFile string `koanf:"cert_file" validate:"required_with=Addr"`
 	KeyFile  string `koanf:"key_file" validate:"required_with=Addr"`
-}
-
-// HTTPConfig is the operator's side: health and figures.
-type HTTPConfig struct {
-	Addr string `koanf:"addr" validate:"omitempty,listen"`
 }
 
 // HostConfig is the UnionPay side.
@@ -127,15 +124,18 @@ var notConfig = map[string]bool{"RINGBACK_DIR": true, "RINGBACK_HOST_HTTP_ADDR":
 
 // loadConfig reads and checks a configuration; relative paths in it count from the file's folder.
 func loadConfig(path string) (Config, error) {
-	k := koanf.New(".")
-	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
-		return Config{}, fmt.Errorf("reading %s: %w", path, err)
+	if err := refuseAdminVariables(); err != nil {
+		return Config{}, err
+	}
+	k, err := loadFile(path)
+	if err != nil {
+		return Config{}, err
 	}
 	if err := k.Load(env.Provider(".", env.Opt{Prefix: "RINGBACK_", TransformFunc: envKey}), nil); err != nil {
 		return Config{}, fmt.Errorf("reading the environment: %w", err)
 	}
 	c := defaultConfig()
-	err := k.UnmarshalWithConf("", &c, koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{
+	err = k.UnmarshalWithConf("", &c, koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{
 		Result: &c, TagName: "koanf", ErrorUnused: true, WeaklyTypedInput: true,
 		DecodeHook: mapstructure.ComposeDecodeHookFunc(mapstructure.StringToTimeDurationHookFunc(),
 			mapstructure.StringToSliceHookFunc(",")),
@@ -148,6 +148,19 @@ func loadConfig(path string) (Config, error) {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
+}
+
+// loadFile reads a YAML file. That a file holds no configuration at all is said without a word of it: it may be a key.
+func loadFile(path string) (*koanf.Koanf, error) {
+	k := koanf.New(".")
+	err := k.Load(file.Provider(path), yaml.Parser())
+	if err != nil && strings.Contains(err.Error(), "cannot unmarshal") {
+		err = errors.New("is no configuration")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return k, nil
 }
 
 // envKey turns a variable's name into the path of a key; an empty name drops the variable.
@@ -165,7 +178,7 @@ func envKey(name, value string) (string, any) {
 // resolve makes the paths of the configuration independent of the working folder.
 func (c *Config) resolve(dir string) {
 	for _, p := range []*string{&c.Terminal.TLS.CertFile, &c.Terminal.TLS.KeyFile, &c.Host.ZMKFile, &c.Store.Path,
-		&c.Keys.MasterFile, &c.Issuers.File} {
+		&c.Keys.MasterFile, &c.Issuers.File, &c.HTTP.TLS.CertFile, &c.HTTP.TLS.KeyFile, &c.HTTP.TLS.ClientCAFile} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}
@@ -194,7 +207,7 @@ func validate(c Config) error {
 	if c.Limits.LookupHit > c.Limits.LookupBucket {
 		out = append(out, errors.New("limits.lookup_hit: more than limits.lookup_bucket, so that no look-up could ever be made"))
 	}
-	return errors.Join(out...)
+	return errors.Join(slices.Concat(out, c.Admin.problems(), c.HTTP.problems(c.Admin))...)
 }
 
 // listenable accepts an address that can be listened on: port 0 (any that is free) and no host (all interfaces) too.

@@ -15,6 +15,7 @@ import (
 
 // decodeCmd takes frames apart.
 type decodeCmd struct {
+	configFlag // says who may, where there is one; it needs nothing of it
 	jsonFlag
 	Dialect string `required:"" enum:"pos,cups" help:"pos (terminals) or cups (host)."`
 	Reveal  bool   `help:"Show card numbers, tracks, PIN blocks, mobile numbers and names."`

@@ -26,6 +26,19 @@ func (a *App) figures() []console.Figure {
 		counter("ringback_host_reconnects_total", "Host links lost, and dials that failed.", h.Reconnects),
 		counter("ringback_host_key_resets_total", "Zone keys taken into use.", h.KeyResets),
 	}
+	for name, l := range map[string]*console.Listener{"console": a.web, "health": a.health} {
+		if l == nil {
+			continue
+		}
+		handshakes, refused := l.Failures()
+		for _, f := range []console.Figure{
+			counter("ringback_http_handshakes_failed_total", "TLS connections to HTTP that came to nothing.", handshakes),
+			counter("ringback_http_connections_refused_total", "HTTP connections closed at once: a limit was reached.", refused),
+		} {
+			f.Labels = map[string]string{"listener": name}
+			out = append(out, f)
+		}
+	}
 	for code, n := range t.Answered {
 		f := counter("ringback_answers_total", "Answers to terminals by F39.", n)
 		f.Labels = map[string]string{"code": string(code)}

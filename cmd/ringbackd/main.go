@@ -28,6 +28,10 @@ type cli struct {
 	Notice   noticeCmd   `cmd:"" help:"Show the outbox."`
 	Audit    auditCmd    `cmd:"" help:"Prove the journal: its hash chain and its invariants."`
 	Decode   decodeCmd   `cmd:"" help:"Decode frames: hex on standard input, one a line."`
+
+	Operation operationCmd `cmd:"" help:"Show the operators' journal."`
+	Request   requestCmd   `cmd:"" help:"Show what waits for a second person."`
+	Approve   approveCmd   `cmd:"" help:"Carry out what another operator asked for."`
 }
 
 // configFlag is what every verb that works on an installation takes.
@@ -40,15 +44,18 @@ type jsonFlag struct {
 	JSON bool `name:"json" help:"Print one JSON value on standard output."`
 }
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() { os.Exit(run(os.Args[1:], thisCaller())) }
 
-// run parses and runs one command line and returns the exit status.
-func run(args []string) (status int) {
-	var c cli
+// newParser makes the parser of the command line.
+func newParser(exit func(int)) (*kong.Kong, error) {
+	return kong.New(new(cli), kong.Name("ringbackd"), kong.UsageOnError(),
+		kong.Description("An ISO 8583 acquirer switch that pays a mobile number."), kong.Exit(exit))
+}
+
+// run parses and runs one command line of a caller and returns the exit status.
+func run(args []string, me caller) (status int) {
 	exited := -1
-	parser, err := kong.New(&c, kong.Name("ringbackd"), kong.UsageOnError(),
-		kong.Description("An ISO 8583 acquirer switch that pays a mobile number."),
-		kong.Exit(func(code int) { exited = code; panic(exitNow{}) }))
+	parser, err := newParser(func(code int) { exited = code; panic(exitNow{}) })
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "ringbackd:", err)
 		return 2
@@ -68,8 +75,7 @@ func run(args []string) (status int) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	k.BindTo(ctx, (*context.Context)(nil))
-	if err := k.Run(); err != nil {
+	if err := runVerb(ctx, k, me); err != nil {
 		fmt.Fprintln(os.Stderr, "ringbackd:", err)
 		if errors.Is(err, errUsage) {
 			return 2
@@ -77,6 +83,21 @@ func run(args []string) (status int) {
 		return 1
 	}
 	return 0
+}
+
+// runVerb runs the verb that was parsed, if the caller may.
+func runVerb(ctx context.Context, k *kong.Context, me caller) error {
+	name := k.Selected().Path()
+	v, ok := verbs[name]
+	if !ok {
+		return fmt.Errorf("%w: nothing says who may run %q", errDenied, name)
+	}
+	a := act{name: name, verb: v, me: me}
+	if err := a.guard(ctx, k.Selected().Target.Addr().Interface()); err != nil {
+		return err
+	}
+	k.BindTo(ctx, (*context.Context)(nil))
+	return k.Run(a)
 }
 
 // exitNow carries kong's exit out of the parser.

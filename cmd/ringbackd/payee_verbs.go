@@ -25,32 +25,45 @@ type payeeAddCmd struct {
 }
 
 // Run registers the payee as verified: the operator vouches for it.
-func (p *payeeAddCmd) Run(ctx context.Context) error {
-	payee, err := newPayee(p.Phone, p.Name, p.Card, acquirer.PayeeActive)
-	if err != nil {
+func (p *payeeAddCmd) Run(ctx context.Context, a act) error {
+	if _, err := newPayee(p.Phone, p.Name, p.Card, acquirer.PayeeActive); err != nil {
 		return err
 	}
-	return with(ctx, p.Config, func(i *installation) error {
-		if err := checkPayeeCard(i.config, payee.Card); err != nil {
-			return err
-		}
-		ref, err := i.db.AddPayee(ctx, payee)
-		if errors.Is(err, acquirer.ErrDuplicate) {
-			return fmt.Errorf("%s is registered already", payee.Number)
-		} else if err != nil {
-			return err
-		}
-		if p.JSON {
-			return printJSON(struct {
-				Payee  int64           `json:"payee"`
-				Number acquirer.MSISDN `json:"number"`
-				Shown  string          `json:"shown_name"`
-				Card   acquirer.PAN    `json:"card"`
-			}{int64(ref.ID), payee.Number, acquirer.MaskName(payee.Name), payee.Card})
-		}
-		fmt.Printf("payee %d: %s, shown as %s, paid to %s\n", ref.ID, payee.Number, acquirer.MaskName(payee.Name), payee.Card)
-		return nil
-	})
+	return a.perform(ctx, p)
+}
+
+func (p *payeeAddCmd) object() string {
+	payee, err := newPayee(p.Phone, p.Name, p.Card, acquirer.PayeeActive)
+	if err != nil {
+		return "payee ?"
+	}
+	return fmt.Sprintf("payee %s, card %s", payee.Number, payee.Card)
+}
+
+func (p *payeeAddCmd) carryOut(ctx context.Context, i *installation) (result, error) {
+	payee, err := newPayee(p.Phone, p.Name, p.Card, acquirer.PayeeActive)
+	if err != nil {
+		return result{}, err
+	}
+	if err := checkPayeeCard(i.config, payee.Card); err != nil {
+		return result{}, err
+	}
+	ref, err := i.db.AddPayee(ctx, payee)
+	if errors.Is(err, acquirer.ErrDuplicate) {
+		return result{}, fmt.Errorf("%s is registered already", payee.Number)
+	} else if err != nil {
+		return result{}, err
+	}
+	shown := acquirer.MaskName(payee.Name)
+	return result{
+		json: struct {
+			Payee  int64           `json:"payee"`
+			Number acquirer.MSISDN `json:"number"`
+			Shown  string          `json:"shown_name"`
+			Card   acquirer.PAN    `json:"card"`
+		}{int64(ref.ID), payee.Number, shown, payee.Card},
+		text: fmt.Sprintf("payee %d: %s, shown as %s, paid to %s\n", ref.ID, payee.Number, shown, payee.Card),
+	}, nil
 }
 
 // newPayee checks what a registration says: number by the numbering rules, name by length, card by its check digit.

@@ -113,6 +113,14 @@ type paymentShowCmd struct {
 	RRN string `arg:"" name:"rrn" help:"Reference number, F37, 12 digits."`
 }
 
+func (p *paymentShowCmd) object() string {
+	rrn, err := acquirer.ParseRRN(p.RRN)
+	if err != nil {
+		return "payment ?"
+	}
+	return "payment " + string(rrn)
+}
+
 // Run prints the payment and its history.
 func (p *paymentShowCmd) Run(ctx context.Context) error {
 	rrn, err := acquirer.ParseRRN(p.RRN)

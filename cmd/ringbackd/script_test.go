@@ -14,7 +14,16 @@ import (
 
 // The scripts of testdata run this program as a process of its own: what they show is what an operator sees.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"ringbackd": main})
+	testscript.Main(m, map[string]func(){"ringbackd": main, "ringbackd-as": mainAs})
+}
+
+// mainAs runs the program as if another account did: ringbackd-as 2001 terminal list.
+func mainAs() {
+	uid, err := strconv.Atoi(os.Args[1])
+	if err != nil {
+		panic(err)
+	}
+	os.Exit(run(os.Args[2:], caller{uid: uid, sudo: os.Getenv("SUDO_UID")}))
 }
 
 func TestScripts(t *testing.T) {
@@ -55,6 +64,7 @@ func TestConfig(t *testing.T) {
 		{"demo in production", base + "production: true\ndemo: true\n", "", "", "refused while production"},
 		{"a look-up that can never be made", base + "limits: {lookup_bucket: 1, lookup_hit: 2}\n", "", "", "lookup_hit"},
 		{"not YAML", "a: [", "", "", "reading"},
+		{"a key in place of a configuration", strings.Repeat("0123456789abcdef", 4), "", "", "c.yaml: is no configuration"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := t.TempDir() + "/c.yaml"
@@ -65,6 +75,7 @@ func TestConfig(t *testing.T) {
 			config, err := loadConfig(path)
 			if c.problem != "" {
 				require.ErrorContains(t, err, c.problem)
+				require.NotContains(t, err.Error(), "0123456", "not a digit of a key")
 				return
 			}
 			require.NoError(t, err)

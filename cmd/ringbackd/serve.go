@@ -70,7 +70,8 @@ func (i *initCmd) Run() error {
 }
 
 // initialise writes ringbackd.yaml into dir, and a local master key where there is none: a key is never replaced, for
-// what is wrapped under it would be lost. A configuration that is there is replaced only for the demo.
+// what is wrapped under it would be lost. A configuration that is there is replaced only for the demo, and only when it is
+// a demo's.
 func initialise(dir string, demo bool) (path string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
@@ -78,6 +79,10 @@ func initialise(dir string, demo bool) (path string, err error) {
 	path = filepath.Join(dir, "ringbackd.yaml")
 	if _, err := os.Stat(path); err == nil && !demo {
 		return "", fmt.Errorf("%s is there already", path)
+	} else if err == nil {
+		if err := replaceable(path); err != nil {
+			return "", err
+		}
 	}
 	if _, err := hsm.LoadMasterKey(filepath.Join(dir, "master.key")); errors.Is(err, os.ErrNotExist) {
 		if _, err := hsm.CreateMasterKey(filepath.Join(dir, "master.key")); err != nil {
@@ -94,6 +99,18 @@ func initialise(dir string, demo bool) (path string, err error) {
 		text = demoYAML + addressYAML()
 	}
 	return path, os.WriteFile(path, []byte(text), 0o600)
+}
+
+// replaceable refuses to write the demo's configuration over another: operators and addresses would be lost.
+func replaceable(path string) error {
+	k, err := loadFile(path)
+	if err != nil {
+		return fmt.Errorf("%w; move it away to make a demo there", err)
+	}
+	if !k.Bool("demo") || k.Exists("admin") {
+		return fmt.Errorf("%s is not the demo's, or names operators: move it away to make a demo there", path)
+	}
+	return nil
 }
 
 const plainYAML = `# Ringback: every key is explained in docs/operators.md. Relative paths count from this file.
@@ -243,6 +260,11 @@ func (c *checkCmd) Run() error {
 			if _, err := os.Stat(f); err != nil {
 				missing = append(missing, fmt.Errorf("terminals over TLS: %w", err))
 			}
+		}
+	}
+	if config.HTTP.TLS.on() {
+		if _, err := config.HTTP.TLS.files().Load(); err != nil {
+			missing = append(missing, fmt.Errorf("http.tls: %w", err))
 		}
 	}
 	if err := errors.Join(missing...); err != nil {

@@ -22,47 +22,63 @@ type terminalCmd struct {
 
 // terminalAddCmd registers a terminal.
 type terminalAddCmd struct {
-	configFlag
-	jsonFlag
-	TID     string `arg:"" name:"tid" help:"Terminal number, F41, 8 characters."`
-	MID     string `arg:"" name:"mid" help:"Merchant number, F42, 15 characters."`
-	Line    string `help:"Telephone line it must call from: digits."`
-	Profile string `default:"ecb" help:"Comma list of ecb, x919, single-mak, single-des, keyed (${default})."`
+	configFlag `json:"-"`
+	jsonFlag   `json:"-"`
+	TID        string `arg:"" name:"tid" help:"Terminal number, F41, 8 characters."`
+	MID        string `arg:"" name:"mid" help:"Merchant number, F42, 15 characters."`
+	Line       string `help:"Telephone line it must call from: digits."`
+	Profile    string `default:"ecb" help:"Comma list of ecb, x919, single-mak, single-des, keyed (${default})."`
 }
 
-// Run prints the terminal's master key: the only time anybody sees it.
-func (t *terminalAddCmd) Run(ctx context.Context) error {
-	term, err := newTerminal(t.TID, t.MID, t.Line, t.Profile)
-	if err != nil {
+// Run prints the terminal's master key: the only time anybody sees it. With two persons the one who approves does.
+func (t *terminalAddCmd) Run(ctx context.Context, a act) error {
+	if _, err := newTerminal(t.TID, t.MID, t.Line, t.Profile); err != nil {
 		return usage("%w", err)
 	}
-	return with(ctx, t.Config, func(i *installation) error {
-		clear, block, err := i.module.NewTMK()
-		if err != nil {
-			return fmt.Errorf("making a terminal master key: %w", err)
-		}
-		term.TMK = block
-		check, err := i.module.CheckValue(block)
-		if err != nil {
-			return fmt.Errorf("making a terminal master key: %w", err)
-		}
-		if err := i.db.AddTerminal(ctx, term); errors.Is(err, acquirer.ErrDuplicate) {
-			return fmt.Errorf("terminal %s is registered already", term.ID)
-		} else if err != nil {
-			return err
-		}
-		tmk, kcv := upperHex(clear.Reveal()), upperHex(check[:])
-		if t.JSON {
-			return printJSON(struct {
-				Terminal string `json:"terminal"`
-				Merchant string `json:"merchant"`
-				TMK      string `json:"tmk"`
-				KCV      string `json:"kcv"`
-			}{string(term.ID), string(term.Merchant), tmk, kcv})
-		}
-		fmt.Printf("terminal %s, merchant %s\nTMK %s (shown this once)\nKCV %s\n", term.ID, term.Merchant, tmk, kcv)
-		return nil
-	})
+	return a.perform(ctx, t)
+}
+
+func (t *terminalAddCmd) object() string {
+	term, err := newTerminal(t.TID, t.MID, t.Line, t.Profile)
+	if err != nil {
+		return "terminal ?"
+	}
+	line := "any line"
+	if n := len(term.Line); n > 0 {
+		line = "line " + strings.Repeat("*", n-n/3) + term.Line[n-n/3:]
+	}
+	return fmt.Sprintf("terminal %s, merchant %s, %s, profile %s", term.ID, term.Merchant, line, profileText(term.Profile))
+}
+
+func (t *terminalAddCmd) carryOut(ctx context.Context, i *installation) (result, error) {
+	term, err := newTerminal(t.TID, t.MID, t.Line, t.Profile)
+	if err != nil {
+		return result{}, err
+	}
+	clear, block, err := i.module.NewTMK()
+	if err != nil {
+		return result{}, fmt.Errorf("making a terminal master key: %w", err)
+	}
+	term.TMK = block
+	check, err := i.module.CheckValue(block)
+	if err != nil {
+		return result{}, fmt.Errorf("making a terminal master key: %w", err)
+	}
+	if err := i.db.AddTerminal(ctx, term); errors.Is(err, acquirer.ErrDuplicate) {
+		return result{}, fmt.Errorf("terminal %s is registered already", term.ID)
+	} else if err != nil {
+		return result{}, err
+	}
+	tmk, kcv := upperHex(clear.Reveal()), upperHex(check[:])
+	return result{
+		json: struct {
+			Terminal string `json:"terminal"`
+			Merchant string `json:"merchant"`
+			TMK      string `json:"tmk"`
+			KCV      string `json:"kcv"`
+		}{string(term.ID), string(term.Merchant), tmk, kcv},
+		text: fmt.Sprintf("terminal %s, merchant %s\nTMK %s (shown this once)\nKCV %s\n", term.ID, term.Merchant, tmk, kcv),
+	}, nil
 }
 
 func upperHex(b []byte) string { return strings.ToUpper(hex.EncodeToString(b)) }
@@ -181,26 +197,51 @@ type terminalFreeCmd struct {
 }
 
 // Run blocks: the switch reads it with the terminal's next message.
-func (t *terminalBlockCmd) Run(ctx context.Context) error {
-	return setBlocked(ctx, t.Config, t.TID, true)
+func (t *terminalBlockCmd) Run(ctx context.Context, a act) error {
+	if _, err := acquirer.ParseTerminalID(t.TID); err != nil {
+		return usage("%w", err)
+	}
+	return a.perform(ctx, t)
+}
+
+func (t *terminalBlockCmd) object() string { return terminalObject(t.TID) }
+
+func (t *terminalBlockCmd) carryOut(ctx context.Context, i *installation) (result, error) {
+	return result{}, setBlocked(ctx, i, t.TID, true)
 }
 
 // Run frees.
-func (t *terminalFreeCmd) Run(ctx context.Context) error {
-	return setBlocked(ctx, t.Config, t.TID, false)
-}
-
-func setBlocked(ctx context.Context, config, tid string, blocked bool) error {
-	id, err := acquirer.ParseTerminalID(tid)
-	if err != nil {
+func (t *terminalFreeCmd) Run(ctx context.Context, a act) error {
+	if _, err := acquirer.ParseTerminalID(t.TID); err != nil {
 		return usage("%w", err)
 	}
-	return with(ctx, config, func(i *installation) error {
-		if err := i.db.SetBlocked(ctx, id, blocked); errors.Is(err, acquirer.ErrNotFound) {
-			return fmt.Errorf("terminal %s is not registered", id)
-		} else if err != nil {
-			return err
-		}
-		return nil
-	})
+	return a.perform(ctx, t)
+}
+
+func (t *terminalFreeCmd) object() string { return terminalObject(t.TID) }
+
+func (t *terminalFreeCmd) carryOut(ctx context.Context, i *installation) (result, error) {
+	return result{}, setBlocked(ctx, i, t.TID, false)
+}
+
+// terminalObject names a terminal for the journal.
+func terminalObject(tid string) string {
+	id, err := acquirer.ParseTerminalID(tid)
+	if err != nil {
+		return "terminal ?"
+	}
+	return "terminal " + string(id)
+}
+
+func setBlocked(ctx context.Context, i *installation, tid string, blocked bool) error {
+	id, err := acquirer.ParseTerminalID(tid)
+	if err != nil {
+		return err
+	}
+	if err := i.db.SetBlocked(ctx, id, blocked); errors.Is(err, acquirer.ErrNotFound) {
+		return fmt.Errorf("terminal %s is not registered", id)
+	} else if err != nil {
+		return err
+	}
+	return nil
 }
