@@ -77,6 +77,13 @@ func (softHSM) ZoneMAC(zak acquirer.KeyBlock, text []byte) ([8]byte, error) {
 	return spec.HostMAC([]byte(zak.Blob), text), nil
 }
 
+func (softHSM) KeyResetMAC(fresh acquirer.KeyBlock, text []byte) ([8]byte, error) {
+	if fresh.Usage != acquirer.UsageZPK && fresh.Usage != acquirer.UsageZAK {
+		return [8]byte{}, acquirer.ErrKey
+	}
+	return spec.HostMAC([]byte(fresh.Blob), text), nil
+}
+
 // memKeys is the key store.
 type memKeys struct {
 	mu    sync.Mutex

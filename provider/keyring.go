@@ -71,7 +71,7 @@ func (k *keyring) same(usage acquirer.KeyUsage, check [4]byte) bool {
 		return false
 	}
 	have, err := k.hsm.CheckValue(current)
-	return err == nil && have == check
+	return err == nil && subtle.ConstantTimeCompare(have[:], check[:]) == 1
 }
 
 // sign sets F128 of normal traffic under the key in force: eight upper-case hexadecimal characters.

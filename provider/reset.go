@@ -17,7 +17,7 @@ type keyReset struct {
 	usage   acquirer.KeyUsage
 	wrapped acquirer.WrappedKey
 	mac     [4]byte // first four bytes of F128
-	// signing is the new key for MACs over the key reset itself, whatever its usage; zero until all was checked.
+	// signing is the new key when all was checked: it makes the MACs over the key reset itself, whatever its usage.
 	signing acquirer.KeyBlock
 	// fresh is the new key as it was stored; zero when the host repeated the one in force.
 	fresh acquirer.KeyBlock
@@ -86,14 +86,11 @@ func (n *Network) resetKey(ctx context.Context, d delivery) error {
 
 // takeKey deciphers the new key, checks its check value and the MAC under it, and stores it.
 func (n *Network) takeKey(ctx context.Context, m *cups.Message, r *keyReset) error {
-	hsm, zmk := n.config.HSM, n.config.ZMK
-	// The dialect has a PIN key authenticate its own delivery, and a security module lets no PIN key compute a MAC.
-	// So the key is imported once more as a MAC key, for this one message and its answer.
-	signing, err := hsm.ImportKey(acquirer.UsageZAK, zmk, r.wrapped)
+	fresh, err := n.config.HSM.ImportKey(r.usage, n.config.ZMK, r.wrapped)
 	if err != nil {
 		return err
 	}
-	mac, err := hsm.ZoneMAC(signing, cups.MAB(m))
+	mac, err := n.config.HSM.KeyResetMAC(fresh, cups.MAB(m))
 	if err != nil {
 		return err
 	}
@@ -101,19 +98,13 @@ func (n *Network) takeKey(ctx context.Context, m *cups.Message, r *keyReset) err
 		return acquirer.ErrMAC
 	}
 	if n.keys.same(r.usage, r.wrapped.Check) {
-		r.signing = signing
+		r.signing = fresh
 		return nil
-	}
-	fresh := signing
-	if r.usage != acquirer.UsageZAK {
-		if fresh, err = hsm.ImportKey(r.usage, zmk, r.wrapped); err != nil {
-			return err
-		}
 	}
 	if err := n.config.Keys.SaveZoneKey(ctx, fresh); err != nil {
 		return err
 	}
-	r.signing, r.fresh = signing, fresh
+	r.signing, r.fresh = fresh, fresh
 	return nil
 }
 
@@ -122,7 +113,7 @@ func (n *Network) takeKey(ctx context.Context, m *cups.Message, r *keyReset) err
 func (n *Network) acknowledge(ctx context.Context, d delivery, r keyReset, code acquirer.ResponseCode) error {
 	m := encodeKeyResetResponse(d.message, code)
 	if !r.signing.Zero() {
-		mac, err := n.config.HSM.ZoneMAC(r.signing, cups.MAB(m))
+		mac, err := n.config.HSM.KeyResetMAC(r.signing, cups.MAB(m))
 		if err != nil {
 			return err
 		}

@@ -113,6 +113,34 @@ func TestKeyResetRefused(t *testing.T) {
 	}
 }
 
+// importHSM notes as what keys are imported.
+type importHSM struct {
+	softHSM
+	as chan acquirer.KeyUsage
+}
+
+func (h importHSM) ImportKey(usage acquirer.KeyUsage, under acquirer.KeyBlock, key acquirer.WrappedKey) (acquirer.KeyBlock, error) {
+	h.as <- usage
+	return h.softHSM.ImportKey(usage, under, key)
+}
+
+// A PIN key authenticates its own delivery and is a MAC key for nothing else: it is imported once, as what it is.
+func TestKeyHasOneUse(t *testing.T) {
+	for usage, v := range map[acquirer.KeyUsage]resetVector{acquirer.UsageZAK: macReset, acquirer.UsageZPK: pinReset} {
+		as := make(chan acquirer.KeyUsage, 4)
+		bubble(t, 1, func(t *testing.T, w *world) {
+			w.host.link(0).send(v.message())
+			require.Equal(t, "00", w.answered(t).Get(39))
+		}, func(c *Config) { c.HSM = importHSM{as: as} })
+		close(as)
+		var got []acquirer.KeyUsage
+		for u := range as {
+			got = append(got, u)
+		}
+		require.Equal(t, []acquirer.KeyUsage{usage}, got)
+	}
+}
+
 func TestTrafficAcrossKeyChange(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, w *world) {
 		next := unhex("51490E75F192EF91")

@@ -126,12 +126,7 @@ func OpenPIN(key []byte, block [8]byte, pan string) (string, error) {
 	for i := range clear {
 		clear[i] ^= account[i]
 	}
-	text := string(upperHex(clear))
-	n := strings.IndexByte("0123456789ABC", text[1])
-	if text[0] != '0' || n < 4 || !allDigits(text[2:2+n]) || strings.Trim(text[2+n:], "F") != "" {
-		return "", ErrCipher
-	}
-	return text[2 : 2+n], nil
+	return readPIN(string(upperHex(clear)))
 }
 
 func clearPIN(pin, pan string) ([8]byte, error) {

@@ -36,6 +36,7 @@ func TestMasks(t *testing.T) {
 		},
 		{"payee of 12 digits", MaskElements, "PE012138001380011", "PE=(12 hidden)"},
 		{"text with a number", MaskElements, "TX01513800138001 abc", `TX="138****8001 abc"`},
+		{"PIN under SM4", MaskElements, "SM0161234567890123456", "SM=(16 hidden)"},
 		{"malformed elements", MaskElements, "PE0111380013800", "(15 hidden)"},
 		{"keys", MaskElements, strings.Repeat("\x46\xF1", 20), "(40 hidden)"},
 	}

@@ -131,11 +131,14 @@ func (a *auditor) admit(ctx context.Context, vault acquirer.Vault) error {
 	if done != len(known) {
 		return fmt.Errorf("the file has schema %d, this program audits %d: opening the store brings an older file up to date", done, len(known))
 	}
-	err = checkProof(a.tx.QueryRowContext(ctx, reads[readProof]), vault)
+	secret, err := readSecret(a.tx.QueryRowContext(ctx, reads[readProof]), vault)
 	if errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("nothing says to which master key the file belongs: %w", acquirer.ErrKey)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return a.db.useSecret(vault, secret)
 }
 
 // broken notes a break of a transaction; id 0 is none, seq 0 no step.

@@ -26,11 +26,15 @@ type history struct {
 // known any more; what was put into the outbox and the queue is ascribed to the step that must have done it. It
 // refuses another master key than the file's with [acquirer.ErrKey].
 func chainHistory(ctx context.Context, tx *sql.Tx, vault acquirer.Vault) (err error) {
-	err = checkProof(tx.QueryRowContext(ctx, reads[readProof]), vault)
+	secret := vault.NewIndexSecret() // that of the file: it stands in none of this age
+	err = checkOldProof(ctx, tx, vault, secret)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	h := &history{tx: tx, sums: newKeyedHash(vault.IndexKey("chain")), head: head{chain: theLane}}
+	h := &history{tx: tx, head: head{chain: theLane}}
+	if h.sums, err = keyedHashOf(vault, secret, "chain"); err != nil {
+		return err
+	}
 	if h.step, err = tx.PrepareContext(ctx, writes[writeStep]); err != nil {
 		return err
 	}

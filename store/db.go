@@ -71,9 +71,7 @@ func open(ctx context.Context, c Config, options string) (*DB, error) {
 
 // newDB returns a store that reads only and has prepared nothing.
 func newDB(c Config) *DB {
-	return &DB{read: pool(c.Path, readerOptions(), maxReaders), ids: newSequences(), payees: &payeeIDs{},
-		sums: newKeyedHash(c.Vault.IndexKey("chain")), prints: newKeyedHash(c.Vault.IndexKey("fingerprint")),
-		numbers: newKeyedHash(c.Vault.IndexKey("msisdn"))}
+	return &DB{read: pool(c.Path, readerOptions(), maxReaders), ids: newSequences(), payees: &payeeIDs{}}
 }
 
 // create makes the file, so that SQLite does not make it readable for everybody. One that is there is left alone: to
@@ -100,6 +98,9 @@ func (db *DB) start(ctx context.Context, vault acquirer.Vault) (err error) {
 	if err = migrate(ctx, db.conn, vault); err != nil {
 		return fmt.Errorf("migrating: %w", err)
 	}
+	if err = db.unlock(ctx, vault); err != nil {
+		return err
+	}
 	// A process before this one may have ended at a flush that failed. The kernel shows the pages of it as written but
 	// writes them no more, and what is appended behind them would go with them when the power does.
 	if err = errors.Join(checkpoint(db.conn), setBusyTimeout(ctx, db.conn, busyTimeout)); err != nil {
@@ -113,9 +114,6 @@ func (db *DB) start(ctx context.Context, vault acquirer.Vault) (err error) {
 	}
 	db.commits = newCommitter(db.writer)
 	go db.commits.run()
-	if err := db.prove(ctx, vault); err != nil {
-		return err
-	}
 	if err := errors.Join(db.checkEnds(ctx), db.checkOperationEnd(ctx)); err != nil {
 		return err
 	}
@@ -130,37 +128,6 @@ func (db *DB) prepare(ctx context.Context, vault acquirer.Vault) (err error) {
 		if db.queries[i], err = db.read.PrepareContext(ctx, text); err != nil {
 			return fmt.Errorf("preparing %q: %w", text, err)
 		}
-	}
-	return nil
-}
-
-// prove compares the vault with the one the file was made with. Without it a wrong master key would show only when
-// something sealed is read, and new rows would be sealed under it before that.
-func (db *DB) prove(ctx context.Context, vault acquirer.Vault) error {
-	err := checkProof(db.one(ctx, readProof), vault)
-	if errors.Is(err, sql.ErrNoRows) {
-		own := proofOf(vault)
-		if _, err := db.commits.submit(ctx, newOp(call{writeProof, []any{own[:]}})); err != nil {
-			return err
-		}
-		err = checkProof(db.one(ctx, readProof), vault) // another process may have been first
-	}
-	return err
-}
-
-// proofOf is what tells one master key from another.
-func proofOf(vault acquirer.Vault) sum {
-	return newKeyedHash(vault.IndexKey("proof")).sum([]byte("ringback"))
-}
-
-// checkProof reads the file's proof and compares it with the vault's: [sql.ErrNoRows], there is none yet.
-func checkProof(row scanner, vault acquirer.Vault) error {
-	var stored []byte
-	if err := row.Scan(&stored); err != nil {
-		return err
-	}
-	if own := proofOf(vault); !hmac.Equal(stored, own[:]) {
-		return fmt.Errorf("the file was made with another master key: %w", acquirer.ErrKey)
 	}
 	return nil
 }

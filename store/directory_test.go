@@ -20,7 +20,7 @@ func TestTerminal(t *testing.T) {
 	require.ErrorIs(t, err, acquirer.ErrNotFound)
 	plain := acquirer.Terminal{ID: "10000002", Merchant: "898110000000001"}
 	full := acquirer.Terminal{ID: "10000001", Merchant: "898110000000001", Line: "01088886666", Blocked: true,
-		Profile: acquirer.Profile{MAC: acquirer.MACX919, SingleMAK: true, SingleDES: true, KeyedEntry: true},
+		Profile: acquirer.Profile{MAC: acquirer.MACX919, SingleMAK: true, SingleDES: true, SM4: true, KeyedEntry: true},
 		TMK:     key(acquirer.UsageTMK, "tmk"),
 		Session: acquirer.Session{Batch: 9, SignedOn: true, PIK: key(acquirer.UsagePIK, "pik"), MAK: key(acquirer.UsageMAK, "mak"),
 			TDK: key(acquirer.UsageTDK, "tdk"), OldMAK: key(acquirer.UsageMAK, "old"), Since: timeOf(micros(noon))}}

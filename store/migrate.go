@@ -13,10 +13,11 @@ import (
 	acquirer "example.com/ringback/switch"
 )
 
-// behind is what goes with a file that cannot be said in SQL, by the file's number.
-var behind = map[int]func(context.Context, *sql.Tx, acquirer.Vault) error{
-	2: chainHistory,
-	3: beginOperations,
+// programs are what belongs to a file and cannot be said in SQL, by the file's name without number and ending.
+var programs = map[string]func(context.Context, *sql.Tx, acquirer.Vault) error{
+	"chain":      chainHistory,
+	"key_blocks": keyBlocks,
+	"operation":  beginOperations,
 }
 
 // migrations are the files NNNN_name.sql in the order in which they are applied. A file that was released is never
@@ -71,7 +72,7 @@ func schemaVersion(ctx context.Context, tx *sql.Tx) (done int, err error) {
 
 // apply runs one file and what belongs to it, and notes its number.
 func apply(ctx context.Context, tx *sql.Tx, name string, vault acquirer.Vault) error {
-	number, _, _ := strings.Cut(strings.TrimPrefix(name, "migration/"), "_")
+	number, title, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(name, "migration/"), ".sql"), "_")
 	version, err := strconv.Atoi(number)
 	if err != nil {
 		return err
@@ -83,8 +84,8 @@ func apply(ctx context.Context, tx *sql.Tx, name string, vault acquirer.Vault) e
 	if _, err := tx.ExecContext(ctx, string(text)); err != nil {
 		return err
 	}
-	if more, ok := behind[version]; ok {
-		if err := more(ctx, tx, vault); err != nil {
+	if program, ok := programs[title]; ok {
+		if err := program(ctx, tx, vault); err != nil {
 			return err
 		}
 	}

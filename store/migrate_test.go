@@ -22,9 +22,12 @@ func beforeTheChain(t *testing.T, path string) string {
 	defer func() { require.NoError(t, db.Close()) }()
 	texts := []string{string(schema), "CREATE TABLE schema_version (version INTEGER PRIMARY KEY)", "INSERT INTO schema_version VALUES (1)",
 		"ATTACH '" + path + "' AS new"}
-	for _, table := range []string{"vault", "data_key", "txn", "outbox", "spent", "terminal", "payee", "payee_card", "zone_key"} {
+	for _, table := range []string{"data_key", "txn", "outbox", "spent", "payee", "payee_card", "zone_key"} {
 		texts = append(texts, "INSERT INTO main."+table+" SELECT * FROM new."+table)
 	}
+	const terminal = "id, merchant, line, blocked, mac, single_mak, single_des, keyed_entry, tmk, batch, signed_on, pik, mak, tdk, old_mak, since"
+	texts = append(texts, "INSERT INTO main.vault SELECT id, proof FROM new.vault",
+		"INSERT INTO main.terminal ("+terminal+") SELECT "+terminal+" FROM new.terminal")
 	texts = append(texts, "INSERT INTO main.step SELECT txn, version, at, from_state, to_state, event, detail FROM new.step",
 		"INSERT INTO main.saf SELECT id, txn, host_time, host_stan, reason, tries, due, host_code FROM new.saf")
 	for _, text := range texts {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -198,14 +197,19 @@ func (db *DB) Approve(ctx context.Context, o Operation) (seq int64, err error) {
 	return op.line.seq, err
 }
 
-// beginOperations writes the end of a journal without a line. It refuses another master key than the file's.
+// beginOperations writes the end of a journal without a line, under the file's index secret, which a new file gets here.
+// It refuses another master key than the file's.
 func beginOperations(ctx context.Context, tx *sql.Tx, vault acquirer.Vault) error {
-	err := checkProof(tx.QueryRowContext(ctx, reads[readProof]), vault)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	secret, err := secretOf(ctx, tx, vault)
+	if err != nil {
+		return err
+	}
+	key, err := keyedHashOf(vault, secret, "chain")
+	if err != nil {
 		return err
 	}
 	var none operationEnd
-	mac := newKeyedHash(vault.IndexKey("chain")).sealOperation(none)
+	mac := key.sealOperation(none)
 	_, err = tx.ExecContext(ctx, "INSERT INTO operation_end (id, seq, hash, mac) VALUES (1, $1, $2, $3)", none.seq, none.hash[:], mac[:])
 	return err
 }

@@ -73,9 +73,9 @@ var writes = [...]string{
 
 	writeReschedule: `UPDATE saf SET tries = $1, due = $2, host_code = $3, mac = $4 WHERE id = $5`,
 
-	writeTerminal: `INSERT INTO terminal (id, merchant, line, blocked, mac, single_mak, single_des, keyed_entry, tmk, batch,
-		signed_on, pik, mak, tdk, old_mak, since)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING`,
+	writeTerminal: `INSERT INTO terminal (id, merchant, line, blocked, mac, single_mak, single_des, sm4, keyed_entry, tmk,
+		batch, signed_on, pik, mak, tdk, old_mak, since)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING`,
 	writeSession: `UPDATE terminal SET batch = $1, signed_on = $2, pik = $3, mak = $4, tdk = $5, old_mak = $6, since = $7
 		WHERE id = $8`,
 	writeBlocked: `UPDATE terminal SET blocked = $1 WHERE id = $2`,
@@ -89,7 +89,7 @@ var writes = [...]string{
 	writeZoneKey: `INSERT INTO zone_key (usage, block) VALUES ($1, $2)
 		ON CONFLICT (usage) DO UPDATE SET block = excluded.block`,
 	writeDataKey: `INSERT INTO data_key (id, wrapped) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
-	writeProof:   `INSERT INTO vault (id, proof) VALUES (1, $1) ON CONFLICT DO NOTHING`,
+	writeProof:   `INSERT INTO vault (id, proof, secret) VALUES (1, $1, $2) ON CONFLICT DO NOTHING`,
 
 	writeOperation: `INSERT INTO operation (` + operationColumns + `, hash)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
@@ -147,8 +147,8 @@ const (
 		entry_mode, card_seq, token, host_time, host_stan, opened, deadline, answered, code, auth_code, settle_date,
 		host_text, host_code, undo_wanted, confirmed, exception, key_id, sealed FROM txn `
 	selectReversal = `SELECT id, txn, host_time, host_stan, reason, tries, due, host_code FROM saf `
-	selectTerminal = `SELECT id, merchant, line, blocked, mac, single_mak, single_des, keyed_entry, tmk, batch, signed_on,
-		pik, mak, tdk, old_mak, since FROM terminal `
+	selectTerminal = `SELECT id, merchant, line, blocked, mac, single_mak, single_des, sm4, keyed_entry, tmk, batch,
+		signed_on, pik, mak, tdk, old_mak, since FROM terminal `
 	selectPayee = `SELECT p.id, p.number_index, c.version, p.status, p.key_id, p.sealed, c.key_id, c.sealed
 		FROM payee p JOIN payee_card c ON c.payee_id = p.id `
 )
@@ -185,7 +185,7 @@ var reads = [...]string{
 	readLastPayee:  `SELECT coalesce(max(id), 0) FROM payee`,
 	readZoneKey:    `SELECT block FROM zone_key WHERE usage = $1`,
 	readDataKey:    `SELECT wrapped FROM data_key WHERE id = $1`,
-	readProof:      `SELECT proof FROM vault WHERE id = 1`,
+	readProof:      `SELECT proof, secret FROM vault WHERE id = 1`,
 	readHead:       `SELECT id, seq, txn, version, hash, mac FROM chain WHERE id = $1`,
 	// Every chain's end beside the step that it names.
 	readEnds: `SELECT c.id, c.seq, c.txn, c.version, c.hash, c.mac, s.chain, s.seq, s.hash

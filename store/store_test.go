@@ -49,10 +49,27 @@ func (v testVault) OpenDataKey(wrapped []byte) (acquirer.Key, error) {
 	return acquirer.NewKey(clear), nil
 }
 
-func (v testVault) IndexKey(label string) acquirer.Key {
-	h := hmac.New(sha256.New, v.master[:])
+func (v testVault) NewIndexSecret() []byte {
+	return v.aead().Seal(nil, nil, v.master[:], []byte("index"))
+}
+
+func (v testVault) IndexKey(secret []byte, label string) (acquirer.Key, error) {
+	clear, err := v.aead().Open(nil, nil, secret, []byte("index"))
+	if err != nil {
+		return acquirer.Key{}, acquirer.ErrKey
+	}
+	h := hmac.New(sha256.New, clear)
 	h.Write([]byte(label))
-	return acquirer.NewKey(h.Sum(nil))
+	return acquirer.NewKey(h.Sum(nil)), nil
+}
+
+// RewrapKey marks what it wrapped.
+func (v testVault) RewrapKey(b acquirer.KeyBlock) (acquirer.KeyBlock, error) {
+	if b.Blob == "altered" {
+		return acquirer.KeyBlock{}, acquirer.ErrKey
+	}
+	b.Blob += " anew"
+	return b, nil
 }
 
 // noon is the clock of the tests: 22 November 2026.

@@ -32,7 +32,7 @@ func scanTerminal(row scanner, t *acquirer.Terminal) error {
 	var since int64
 	s := &t.Session
 	err := row.Scan(&t.ID, &t.Merchant, &t.Line, &t.Blocked, &t.Profile.MAC, &t.Profile.SingleMAK, &t.Profile.SingleDES,
-		&t.Profile.KeyedEntry, &tmk, &s.Batch, &s.SignedOn, &pik, &mak, &tdk, &oldMAK, &since)
+		&t.Profile.SM4, &t.Profile.KeyedEntry, &tmk, &s.Batch, &s.SignedOn, &pik, &mak, &tdk, &oldMAK, &since)
 	t.TMK, s.PIK, s.MAK, s.TDK, s.OldMAK = blockOf(tmk), blockOf(pik), blockOf(mak), blockOf(tdk), blockOf(oldMAK)
 	s.Since = timeOf(since)
 	return err
@@ -42,7 +42,7 @@ func scanTerminal(row scanner, t *acquirer.Terminal) error {
 func (db *DB) AddTerminal(ctx context.Context, t acquirer.Terminal) error {
 	s, p := t.Session, t.Profile
 	return db.insert(ctx, call{writeTerminal, []any{string(t.ID), string(t.Merchant), t.Line, flag(t.Blocked), string(p.MAC),
-		flag(p.SingleMAK), flag(p.SingleDES), flag(p.KeyedEntry), column(t.TMK), int64(s.Batch), flag(s.SignedOn),
+		flag(p.SingleMAK), flag(p.SingleDES), flag(p.SM4), flag(p.KeyedEntry), column(t.TMK), int64(s.Batch), flag(s.SignedOn),
 		column(s.PIK), column(s.MAK), column(s.TDK), column(s.OldMAK), micros(s.Since)}})
 }
 

@@ -18,13 +18,13 @@ import (
 // confirmations are really enciphered.
 type plainHSM struct{}
 
-func (plainHSM) GenerateKey(u KeyUsage, n int) (KeyBlock, error) {
-	return KeyBlock{Usage: u, Blob: rand.Text()[:n]}, nil
+func (plainHSM) GenerateKey(u KeyUsage, c Cipher) (KeyBlock, error) {
+	return KeyBlock{Usage: u, Blob: rand.Text()[:map[Cipher]int{CipherDES: 8, CipherTDES: 16, CipherSM4: 17}[c]]}, nil
 }
-func (plainHSM) WrapKey(u KeyUsage, k Key) (KeyBlock, error) {
+func (plainHSM) WrapKey(u KeyUsage, _ Cipher, k Key) (KeyBlock, error) {
 	return KeyBlock{Usage: u, Blob: string(k.Reveal())}, nil
 }
-func (plainHSM) NewTMK() (Key, KeyBlock, error) { return Key{}, KeyBlock{}, nil }
+func (plainHSM) NewTMK(Cipher) (Key, KeyBlock, error) { return Key{}, KeyBlock{}, nil }
 func (plainHSM) ExportKey(k, _ KeyBlock) (WrappedKey, error) {
 	return WrappedKey{Enciphered: []byte(k.Blob)}, nil
 }
@@ -33,7 +33,7 @@ func (plainHSM) ImportKey(u KeyUsage, _ KeyBlock, k WrappedKey) (KeyBlock, error
 }
 func (plainHSM) CheckValue(KeyBlock) (cv [4]byte, err error) { return }
 func (plainHSM) TranslatePIN(b PINBlock, _, _ KeyBlock, _ PAN) (PINBlock, error) {
-	if b.Reveal() == [8]byte([]byte("malforme")) {
+	if string(b.Reveal()) == "malforme" {
 		return PINBlock{}, ErrPINFormat
 	}
 	return b, nil
@@ -48,7 +48,8 @@ func (h plainHSM) VerifyMAC(k KeyBlock, a MACAlgorithm, data []byte, mac [8]byte
 	}
 	return nil
 }
-func (plainHSM) ZoneMAC(KeyBlock, []byte) (mac [8]byte, err error) { return }
+func (plainHSM) KeyResetMAC(KeyBlock, []byte) (mac [8]byte, err error) { return }
+func (plainHSM) ZoneMAC(KeyBlock, []byte) (mac [8]byte, err error)     { return }
 
 func aead(at time.Time) cipher.AEAD {
 	key := sha256.Sum256([]byte(at.Truncate(time.Hour).String()))

@@ -693,7 +693,13 @@ func TestSignOn(t *testing.T) {
 		{"004", Profile{SingleMAK: true}, "00", 16, 8, 16},
 		{"001", Profile{}, "40", 0, 0, 0},
 		{"001", Profile{SingleDES: true}, "00", 8, 8, 0},
+		{"001", Profile{SingleMAK: true}, "40", 0, 0, 0},
 		{"006", Profile{}, "40", 0, 0, 0},
+		{"006", Profile{SingleDES: true}, "40", 0, 0, 0},
+		{"006", Profile{SM4: true}, "00", 17, 17, 0}, // 17 bytes are an SM4 key to the stand-in of the module
+		{"003", Profile{SM4: true}, "40", 0, 0, 0},
+		{"004", Profile{SM4: true}, "40", 0, 0, 0},
+		{"001", Profile{SM4: true, SingleDES: true}, "40", 0, 0, 0},
 		{"", Profile{}, "40", 0, 0, 0},
 	} {
 		w := newWorld(t)

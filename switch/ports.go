@@ -66,14 +66,21 @@ type Directory interface {
 	SaveZoneKey(ctx context.Context, key KeyBlock) error
 }
 
-// Vault gives the store its keys. They come from the local master key, which no database holds. Implemented by hsm.
+// Vault gives the store its keys. They hang from the local master key, which no database holds, and may be stored in
+// wrapped form. Implemented by hsm.
 type Vault interface {
 	// NewDataKey makes a fresh 32-byte key and returns it with its wrapped form, which may be stored.
 	NewDataKey() (clear Key, wrapped []byte, err error)
 	// OpenDataKey unwraps what NewDataKey wrapped; [ErrKey] for anything else.
 	OpenDataKey(wrapped []byte) (Key, error)
-	// IndexKey derives the 32-byte key of a keyed hash from the local master key; label keeps uses apart.
-	IndexKey(label string) Key
+	// NewIndexSecret returns, wrapped, the secret from which a file made under this master key derives the keys of its
+	// keyed hashes. The file keeps it for good: under another master key it is wrapped anew, so that no hash changes.
+	NewIndexSecret() (wrapped []byte)
+	// IndexKey derives the 32-byte key of a keyed hash from a file's index secret; label keeps uses apart. [ErrKey]: the
+	// secret was altered or is wrapped under another master key.
+	IndexKey(secret []byte, label string) (Key, error)
+	// RewrapKey returns a key block of any form that was ever stored in the form of today; [ErrKey] as in [HSM].
+	RewrapKey(KeyBlock) (KeyBlock, error)
 }
 
 // AuthorizationRequest is a debit on its way to the host (0200). It lives in memory only: it carries track and PIN.

@@ -130,20 +130,36 @@ func (t Track) MarshalText() ([]byte, error) { return nil, nil }
 // Format prints nothing: no part of a track may be shown.
 func (t Track) Format(fmt.State, rune) {}
 
-// PINBlock is an enciphered ISO 9564 format 0 block (F52). It is held for one request and stored nowhere. A clear
-// block has no type: it never leaves the security module.
-type PINBlock struct{ b [8]byte }
+// The lengths of a PIN block in bytes: those of a cipher's block.
+const (
+	pinBlock     = 8  // ISO 9564 format 0, under DES
+	longPINBlock = 16 // the same drawn out, under SM4
+)
 
-// NewPINBlock accepts the eight bytes of F52.
+// PINBlock is an enciphered PIN block: ISO 9564 format 0 (F52), or its form of 16 bytes under an SM4 key. It is held for
+// one request and stored nowhere. A clear block has no type: it never leaves the security module.
+type PINBlock struct {
+	b    [longPINBlock]byte
+	long bool
+}
+
+// NewPINBlock accepts 8 or 16 bytes.
 func NewPINBlock(b []byte) (PINBlock, error) {
-	if len(b) != 8 {
-		return PINBlock{}, errors.New("PIN block is not 8 bytes")
+	if len(b) != pinBlock && len(b) != longPINBlock {
+		return PINBlock{}, errors.New("PIN block is not 8 or 16 bytes")
 	}
-	return PINBlock{[8]byte(b)}, nil
+	p := PINBlock{long: len(b) == longPINBlock}
+	copy(p.b[:], b)
+	return p, nil
 }
 
 // Reveal returns the enciphered bytes.
-func (p PINBlock) Reveal() [8]byte { return p.b }
+func (p PINBlock) Reveal() []byte {
+	if p.long {
+		return p.b[:]
+	}
+	return p.b[:pinBlock]
+}
 
 func (p PINBlock) String() string               { return "" }
 func (p PINBlock) GoString() string             { return "" }

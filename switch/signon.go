@@ -80,6 +80,7 @@ const (
 	SignOnSingle SignOnKind = "001" // single-length keys: only where the profile allows it
 	SignOnDouble SignOnKind = "003" // double-length PIK and MAK
 	SignOnTrack  SignOnKind = "004" // the same with a track key
+	SignOnSM4    SignOnKind = "006" // SM4 PIK and MAK: of a terminal with SM4 keys, which has no other kind
 )
 
 // SignOnAnswer is what a 0810 carries.
@@ -95,7 +96,7 @@ type SignOnAnswer struct {
 // allowed for the terminal.
 func (s *Switch) SignOn(ctx context.Context, t *Terminal, kind SignOnKind) (SignOnAnswer, error) {
 	const op = "switch.SignOn"
-	pik, mak, tdk, ok := keyLengths(t.Profile, kind)
+	pik, mak, tdk, ok := keyCiphers(t.Profile, kind)
 	if !ok {
 		return SignOnAnswer{}, refuse(op, CodeNotSupported, nil)
 	}
@@ -104,7 +105,7 @@ func (s *Switch) SignOn(ctx context.Context, t *Terminal, kind SignOnKind) (Sign
 	answer := SignOnAnswer{Batch: next.Batch}
 	for _, k := range []struct {
 		usage  KeyUsage
-		length int
+		cipher Cipher
 		block  *KeyBlock
 		out    *WrappedKey
 	}{
@@ -112,11 +113,11 @@ func (s *Switch) SignOn(ctx context.Context, t *Terminal, kind SignOnKind) (Sign
 		{UsageMAK, mak, &next.MAK, &answer.MAK},
 		{UsageTDK, tdk, &next.TDK, &answer.TDK},
 	} {
-		if k.length == 0 {
+		if k.cipher == "" {
 			continue
 		}
 		var err error
-		if *k.block, *k.out, err = s.workingKey(k.usage, k.length, t.TMK); err != nil {
+		if *k.block, *k.out, err = s.workingKey(k.usage, k.cipher, t.TMK); err != nil {
 			return SignOnAnswer{}, refuse(op, CodeMalfunction, err)
 		}
 	}
@@ -127,25 +128,26 @@ func (s *Switch) SignOn(ctx context.Context, t *Terminal, kind SignOnKind) (Sign
 	return answer, nil
 }
 
-// keyLengths says how many bytes each working key of a sign-on has; 0 means no such key.
-func keyLengths(p Profile, kind SignOnKind) (pik, mak, tdk int, ok bool) {
-	pik, mak = 16, 16
+// keyCiphers says what each working key of a sign-on is; empty means no such key.
+func keyCiphers(p Profile, kind SignOnKind) (pik, mak, tdk Cipher, ok bool) {
 	switch {
+	case p.SM4 || kind == SignOnSM4:
+		return CipherSM4, CipherSM4, "", p.SM4 && kind == SignOnSM4
+	case kind == SignOnSingle:
+		return CipherDES, CipherDES, "", p.SingleDES
 	case kind == SignOnTrack:
-		tdk = 16
-	case kind == SignOnSingle && p.SingleDES:
-		return 8, 8, 0, true
+		tdk = CipherTDES
 	case kind != SignOnDouble:
-		return 0, 0, 0, false
+		return "", "", "", false
 	}
 	if p.SingleMAK {
-		mak = 8
+		return CipherTDES, CipherDES, tdk, true
 	}
-	return pik, mak, tdk, true
+	return CipherTDES, CipherTDES, tdk, true
 }
 
-func (s *Switch) workingKey(u KeyUsage, n int, tmk KeyBlock) (KeyBlock, WrappedKey, error) {
-	k, err := s.HSM.GenerateKey(u, n)
+func (s *Switch) workingKey(u KeyUsage, c Cipher, tmk KeyBlock) (KeyBlock, WrappedKey, error) {
+	k, err := s.HSM.GenerateKey(u, c)
 	if err != nil {
 		return KeyBlock{}, WrappedKey{}, fmt.Errorf("making a working key: %w", err)
 	}

@@ -42,6 +42,7 @@ type Profile struct {
 	MAC        MACAlgorithm // how F64 is computed, both ways
 	SingleMAK  bool         // sign-on 003 and 004 give a MAK of 8 bytes + 8 zeros
 	SingleDES  bool         // sign-on 001 is allowed (single-length keys)
+	SM4        bool         // all its keys are SM4: sign-on 006 and no other
 	KeyedEntry bool         // a card may be keyed: F2 and F14 in place of F35
 }
 
@@ -57,7 +58,15 @@ type Terminal struct {
 	Session  Session
 }
 
-// Session is what sign-on (0800 with 60.3 = 001, 003 or 004) established. It is durable, so that a restart of the
+// Cipher is that of the terminal's master key.
+func (p Profile) Cipher() Cipher {
+	if p.SM4 {
+		return CipherSM4
+	}
+	return CipherTDES
+}
+
+// Session is what sign-on (0800 with 60.3 = 001, 003, 004 or 006) established. It is durable, so that a restart of the
 // switch does not send every terminal back to sign-on. The zero value is a terminal that never signed on.
 type Session struct {
 	Batch    int      // 60.2, 1 to 999999, one more at each sign-on; kept after sign-off

@@ -19,9 +19,9 @@ const (
 )
 
 const (
-	currencyYuan = "156"              // F49
-	pinSecurity  = "2600000000000000" // F53: format 0 with PAN, double-length key, track in clear
-	maxMemo      = 60                 // bytes of MO
+	currencyYuan = "156" // F49
+	maxMemo      = 60    // bytes of MO
+	pinSM4       = 16    // bytes of SM
 )
 
 // decodeInquiry reads phase 1 (PROTOCOL 1.2). Whether the numbers are any is for the flow to say.
@@ -56,17 +56,37 @@ func (q *session) decodeDebit() (r acquirer.DebitRequest, err error) {
 	if err := q.decodeCard(&r); err != nil {
 		return r, err
 	}
-	if m.Get(53) != pinSecurity {
-		return r, refusal(acquirer.CodePINFormat, nil)
-	}
-	if r.PIN, err = acquirer.NewPINBlock(m.Bytes(52)); err != nil {
-		return r, refusal(acquirer.CodeFormat, err)
+	if r.PIN, err = q.decodePIN(els); err != nil {
+		return r, err
 	}
 	if r.STAN, err = q.stan(); err != nil {
 		return r, err
 	}
 	r.Amount, err = q.amount()
 	return r, err
+}
+
+// decodePIN takes the PIN block from F52, or of a terminal with SM4 keys, whose block F52 is too short for, from the
+// element SM.
+func (q *session) decodePIN(els elements) (acquirer.PINBlock, error) {
+	security, block := pos.SecurityDES, q.message.Bytes(52)
+	if q.terminal.Profile.SM4 {
+		security = pos.SecuritySM4
+	}
+	if q.message.Get(53) != security {
+		return acquirer.PINBlock{}, refusal(acquirer.CodePINFormat, nil)
+	}
+	if q.terminal.Profile.SM4 {
+		if [8]byte(block) != [8]byte{} || len(els.pin) != pinSM4 {
+			return acquirer.PINBlock{}, malformedField("F52 is not zeros, or SM is not 16 bytes")
+		}
+		block = els.pin
+	}
+	pin, err := acquirer.NewPINBlock(block)
+	if err != nil {
+		return pin, refusal(acquirer.CodeFormat, err)
+	}
+	return pin, nil
 }
 
 // decodeCard reads the card: from track 2, or keyed in F2 and F14 where the terminal's profile allows it.
@@ -147,6 +167,7 @@ func (q *session) checkFields(required uint64, kind string) error {
 // elements is what F62 of a request may say.
 type elements struct {
 	payee, payer, token, memo string
+	pin                       []byte // enciphered; nil: none
 }
 
 func (q *session) elements() (e elements, err error) {
@@ -160,7 +181,8 @@ func (q *session) elements() (e elements, err error) {
 		return e, malformedField("PE or PR is missing")
 	}
 	token, _ := spec.Find(list, pos.TagToken)
-	e = elements{payee: string(payee), payer: string(payer), token: string(token)}
+	pin, _ := spec.Find(list, pos.TagPIN)
+	e = elements{payee: string(payee), payer: string(payer), token: string(token), pin: pin}
 	e.memo, err = decodeMemo(list)
 	return e, err
 }

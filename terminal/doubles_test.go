@@ -1,18 +1,24 @@
 package terminal
 
 import (
+	"bytes"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
 	"example.com/ringback/spec"
+	"example.com/ringback/spec/pos"
 	acquirer "example.com/ringback/switch"
 )
+
+// sm4Mark stands in front of a clear SM4 key in a block.
+const sm4Mark = "sm4:"
 
 // openHSM is a security module whose key blocks are the clear keys. Its crypto is that of the wire, its keys follow
 // from a counter, so that a run can be compared byte by byte.
@@ -22,23 +28,33 @@ type openHSM struct {
 	noMAC error // when set, MAC fails with it
 }
 
-func (h *openHSM) GenerateKey(u acquirer.KeyUsage, n int) (acquirer.KeyBlock, error) {
+func (h *openHSM) GenerateKey(u acquirer.KeyUsage, c acquirer.Cipher) (acquirer.KeyBlock, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.made++
 	sum := sha256.Sum256(binary.BigEndian.AppendUint64(nil, h.made))
-	return acquirer.KeyBlock{Usage: u, Blob: string(sum[:n])}, nil
+	switch c {
+	case acquirer.CipherDES:
+		return acquirer.KeyBlock{Usage: u, Blob: string(sum[:8])}, nil
+	case acquirer.CipherSM4:
+		return acquirer.KeyBlock{Usage: u, Blob: sm4Mark + string(sum[:16])}, nil
+	}
+	return acquirer.KeyBlock{Usage: u, Blob: string(sum[:16])}, nil
 }
 
-func (h *openHSM) WrapKey(u acquirer.KeyUsage, k acquirer.Key) (acquirer.KeyBlock, error) {
+func (h *openHSM) WrapKey(u acquirer.KeyUsage, _ acquirer.Cipher, k acquirer.Key) (acquirer.KeyBlock, error) {
 	return acquirer.KeyBlock{Usage: u, Blob: string(k.Reveal())}, nil
 }
 
-func (h *openHSM) NewTMK() (acquirer.Key, acquirer.KeyBlock, error) {
+func (h *openHSM) NewTMK(acquirer.Cipher) (acquirer.Key, acquirer.KeyBlock, error) {
 	return acquirer.Key{}, acquirer.KeyBlock{}, errors.New("not used here")
 }
 
 func (h *openHSM) ExportKey(k, under acquirer.KeyBlock) (acquirer.WrappedKey, error) {
+	if key, ok := strings.CutPrefix(k.Blob, sm4Mark); ok {
+		s := pos.SealSM4([]byte(strings.TrimPrefix(under.Blob, sm4Mark)), []byte(key))
+		return acquirer.WrappedKey{Enciphered: s.Key, Check: s.CV}, nil
+	}
 	cv := spec.CheckValue([]byte(k.Blob))
 	return acquirer.WrappedKey{Enciphered: spec.EncryptECB([]byte(under.Blob), []byte(k.Blob)), Check: [4]byte(cv[:4])}, nil
 }
@@ -53,7 +69,7 @@ func (h *openHSM) CheckValue(k acquirer.KeyBlock) ([4]byte, error) {
 }
 
 func (h *openHSM) TranslatePIN(b acquirer.PINBlock, from, to acquirer.KeyBlock, pan acquirer.PAN) (acquirer.PINBlock, error) {
-	pin, err := spec.OpenPIN([]byte(from.Blob), b.Reveal(), pan.Reveal())
+	pin, err := openPIN(from.Blob, b.Reveal(), pan.Reveal())
 	if err != nil {
 		return acquirer.PINBlock{}, acquirer.ErrPINFormat
 	}
@@ -64,6 +80,17 @@ func (h *openHSM) TranslatePIN(b acquirer.PINBlock, from, to acquirer.KeyBlock, 
 	return acquirer.NewPINBlock(out[:])
 }
 
+func openPIN(key string, block []byte, pan string) (string, error) {
+	key, long := strings.CutPrefix(key, sm4Mark)
+	switch {
+	case long && len(block) == 16:
+		return spec.OpenPINSM4([]byte(key), [16]byte(block), pan)
+	case !long && len(block) == 8:
+		return spec.OpenPIN([]byte(key), [8]byte(block), pan)
+	}
+	return "", acquirer.ErrPINFormat
+}
+
 func (h *openHSM) MAC(k acquirer.KeyBlock, alg acquirer.MACAlgorithm, data []byte) ([8]byte, error) {
 	if h.noMAC != nil {
 		return [8]byte{}, h.noMAC
@@ -72,6 +99,12 @@ func (h *openHSM) MAC(k acquirer.KeyBlock, alg acquirer.MACAlgorithm, data []byt
 }
 
 func macOf(key []byte, alg acquirer.MACAlgorithm, data []byte) [8]byte {
+	if key, ok := bytes.CutPrefix(key, []byte(sm4Mark)); ok {
+		if alg == acquirer.MACX919 {
+			return spec.MACCBCSM4(key, data)
+		}
+		return spec.MACCUPSM4(key, data)
+	}
 	if alg == acquirer.MACX919 {
 		return spec.MACX919(key, data)
 	}
@@ -84,6 +117,8 @@ func (h *openHSM) VerifyMAC(k acquirer.KeyBlock, alg acquirer.MACAlgorithm, data
 	}
 	return nil
 }
+
+func (h *openHSM) KeyResetMAC(acquirer.KeyBlock, []byte) (mac [8]byte, err error) { return }
 
 func (h *openHSM) ZoneMAC(acquirer.KeyBlock, []byte) (mac [8]byte, err error) { return }
 

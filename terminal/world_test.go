@@ -83,6 +83,8 @@ var demo = []struct {
 	{"10000004", "898110000000002", "89ABCDEF0123456776543210FEDCBA98", "", false, acquirer.Profile{MAC: acquirer.MACX919}},
 	{"10000005", "898110000000002", "89ABCDEF0123456776543210FEDCBA98", "", false, acquirer.Profile{MAC: acquirer.MACECB, SingleMAK: true, KeyedEntry: true}},
 	{"10000006", "898110000000002", "89ABCDEF0123456776543210FEDCBA98", "", false, acquirer.Profile{MAC: acquirer.MACECB, SingleDES: true}},
+	{"10000007", "898110000000002", "0123456789ABCDEFFEDCBA9876543210", "", false, acquirer.Profile{MAC: acquirer.MACECB, SM4: true}},
+	{"10000008", "898110000000002", "0123456789ABCDEFFEDCBA9876543210", "", false, acquirer.Profile{MAC: acquirer.MACX919, SM4: true}},
 }
 
 func newWorld(t testing.TB, options ...func(*world)) *world {
@@ -223,6 +225,7 @@ type device struct {
 	tmk          []byte
 	pik, mak     []byte
 	algorithm    acquirer.MACAlgorithm
+	sm4          bool // all its keys are
 	batch        string
 	envelope     pos.Envelope
 }
@@ -233,7 +236,7 @@ func (w *world) newDevice(t testing.TB, id string) *device {
 	if !ok {
 		term.Merchant = "898110000000009"
 	}
-	d := &device{t: t, id: id, merchant: string(term.Merchant), tmk: []byte(term.TMK.Blob), algorithm: term.Profile.MAC,
+	d := &device{t: t, id: id, merchant: string(term.Merchant), tmk: []byte(term.TMK.Blob), algorithm: term.Profile.MAC, sm4: term.Profile.SM4,
 		batch: "000000", envelope: pos.DefaultEnvelope()}
 	if term.Line != "" {
 		d.envelope.LRI = pos.BuildLRI(term.Line, "60847260")
@@ -277,12 +280,22 @@ func (d *device) signOn(c *client, kind string) *pos.Message {
 	require.Equal(d.t, "00", m.Get(39))
 	keys, err := pos.ParseWorkKeys(m.Bytes(62))
 	require.NoError(d.t, err)
-	d.pik, err = keys.PIK.Open(d.tmk)
-	require.NoError(d.t, err)
-	d.mak, err = keys.MAK.Open(d.tmk)
-	require.NoError(d.t, err)
+	d.pik, d.mak = d.open(keys.PIK), d.open(keys.MAK)
 	d.batch = m.Get(60)[2:8]
 	return m
+}
+
+// open opens a working key. One of a terminal with SM4 keys is marked so, as the module of these tests marks it.
+func (d *device) open(k pos.Sealed) []byte {
+	d.t.Helper()
+	if d.sm4 {
+		key, err := k.OpenSM4(d.tmk)
+		require.NoError(d.t, err)
+		return append([]byte(sm4Mark), key...)
+	}
+	key, err := k.Open(d.tmk)
+	require.NoError(d.t, err)
+	return key
 }
 
 func (d *device) inquiry(stan int, change fields) []byte {
@@ -296,14 +309,14 @@ func (d *device) inquiry(stan int, change fields) []byte {
 func (d *device) debit(stan int, token string, change fields) []byte {
 	d.t.Helper()
 	pik := d.pik
-	if pik == nil {
+	if pik == nil || d.sm4 { // with SM4 keys F52 is another's to set
 		pik = make([]byte, 16)
 	}
 	pin, err := spec.SealPIN(pik, "123456", payerCard)
 	require.NoError(d.t, err)
 	return d.frame(pos.MTIDebit, fields{3: pos.ProcPhonePay, 4: "000000001234", 11: fmt.Sprintf("%06d", stan), 22: "021",
 		25: pos.CondPhonePay, 26: "12", 35: payerTrack, 41: d.id, 42: d.merchant, 49: "156", 52: string(pin[:]),
-		53: pinSecurity, 60: pos.KindDebit + d.batch + "000",
+		53: pos.SecurityDES, 60: pos.KindDebit + d.batch + "000",
 		62: list("PE", payeeNumber, "PR", payerNumber, "CT", token), 64: "\x00\x00\x00\x00\x00\x00\x00\x00"}, change)
 }
 

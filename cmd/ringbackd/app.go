@@ -82,7 +82,7 @@ func (a *App) wire() error {
 	if err != nil {
 		return err
 	}
-	zmk, err := a.module.WrapKey(acquirer.UsageZMK, clear)
+	zmk, err := a.module.WrapKey(acquirer.UsageZMK, acquirer.CipherTDES, clear)
 	if err != nil {
 		return fmt.Errorf("zone master key: %w", err)
 	}

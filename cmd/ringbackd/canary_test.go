@@ -229,7 +229,7 @@ func newCanaryWorld(t *testing.T) *canaryWorld {
 	require.NoError(t, err)
 	w.add("master key", unhex(t, strings.TrimSpace(string(master))), false)
 	tmk := unhex(t, canaryTMK)
-	block, err := w.app.module.WrapKey(acquirer.UsageTMK, acquirer.NewKey(tmk))
+	block, err := w.app.module.WrapKey(acquirer.UsageTMK, acquirer.CipherTDES, acquirer.NewKey(tmk))
 	require.NoError(t, err)
 	require.NoError(t, w.app.db.AddTerminal(t.Context(), acquirer.Terminal{ID: canaryTerminalID, Merchant: canaryMerchant,
 		Profile: acquirer.Profile{MAC: acquirer.MACECB, KeyedEntry: true}, TMK: block}))

@@ -44,7 +44,7 @@ func enterDemoWorld(ctx context.Context, db *store.DB, module *hsm.Module) error
 		if err != nil {
 			return fmt.Errorf("terminal %s: %w", d.id, err)
 		}
-		block, err := module.WrapKey(acquirer.UsageTMK, acquirer.NewKey(tmk))
+		block, err := module.WrapKey(acquirer.UsageTMK, acquirer.CipherTDES, acquirer.NewKey(tmk))
 		if err != nil {
 			return fmt.Errorf("terminal %s: %w", d.id, err)
 		}
@@ -74,7 +74,7 @@ func refuseDemoKeys(ctx context.Context, db *store.DB, module *hsm.Module) error
 		if err != nil {
 			return err
 		}
-		block, err := module.WrapKey(acquirer.UsageTMK, acquirer.NewKey(tmk))
+		block, err := module.WrapKey(acquirer.UsageTMK, acquirer.CipherTDES, acquirer.NewKey(tmk))
 		if err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ type terminalAddCmd struct {
 	TID        string `arg:"" name:"tid" help:"Terminal number, F41, 8 characters."`
 	MID        string `arg:"" name:"mid" help:"Merchant number, F42, 15 characters."`
 	Line       string `help:"Telephone line it must call from: digits."`
-	Profile    string `default:"ecb" help:"Comma list of ecb, x919, single-mak, single-des, keyed (${default})."`
+	Profile    string `default:"ecb" help:"Comma list of ecb, x919, single-mak, single-des, sm4, keyed (${default})."`
 }
 
 // Run prints the terminal's master key: the only time anybody sees it. With two persons the one who approves does.
@@ -55,7 +55,7 @@ func (t *terminalAddCmd) carryOut(ctx context.Context, i *installation) (result,
 	if err != nil {
 		return result{}, err
 	}
-	clear, block, err := i.module.NewTMK()
+	clear, block, err := i.module.NewTMK(term.Profile.Cipher())
 	if err != nil {
 		return result{}, fmt.Errorf("making a terminal master key: %w", err)
 	}
@@ -112,14 +112,19 @@ func parseProfile(s string) (acquirer.Profile, error) {
 			p.SingleMAK = true
 		case "single-des":
 			p.SingleDES = true
+		case "sm4":
+			p.SM4 = true
 		case "keyed":
 			p.KeyedEntry = true
 		default:
-			return p, fmt.Errorf("profile %q is none of ecb, x919, single-mak, single-des, keyed", trait)
+			return p, fmt.Errorf("profile %q is none of ecb, x919, single-mak, single-des, sm4, keyed", trait)
 		}
 	}
 	if p.SingleMAK && p.MAC == acquirer.MACX919 {
 		return p, errors.New("profile x919 needs a double-length MAK: not with single-mak")
+	}
+	if p.SM4 && (p.SingleMAK || p.SingleDES) {
+		return p, errors.New("profile sm4 has no DES keys: not with single-mak or single-des")
 	}
 	return p, nil
 }
@@ -130,7 +135,7 @@ func profileText(p acquirer.Profile) string {
 	for _, t := range []struct {
 		name string
 		has  bool
-	}{{"single-mak", p.SingleMAK}, {"single-des", p.SingleDES}, {"keyed", p.KeyedEntry}} {
+	}{{"single-mak", p.SingleMAK}, {"single-des", p.SingleDES}, {"sm4", p.SM4}, {"keyed", p.KeyedEntry}} {
 		if t.has {
 			traits = append(traits, t.name)
 		}

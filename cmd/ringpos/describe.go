@@ -65,7 +65,7 @@ func title(m spec.Described, netCode string) string {
 // kindOf is the kind of a message in a word or two, on either line.
 func kindOf(mti, netCode string) string {
 	switch netCode {
-	case pos.NetSignOnDES, pos.NetSignOn, pos.NetSignOnTrack:
+	case pos.NetSignOnDES, pos.NetSignOn, pos.NetSignOnTrack, pos.NetSignOnSM4:
 		return "sign-on"
 	case pos.NetSignOff:
 		return "sign-off"

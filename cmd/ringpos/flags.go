@@ -26,6 +26,7 @@ type terminalFlags struct {
 	Addr     string        `default:"127.0.0.1:8583" env:"RINGBACK_TERMINAL_ADDR" help:"Where the switch listens."`
 	Line     *string       `placeholder:"NUMBER" help:"Number the terminal calls from, sent as LRI; empty: none (the demo world's is known)."`
 	MAC      string        `name:"mac" enum:",ecb,x919" default:"" help:"Algorithm of F64: ecb or x919 (ecb, or what the demo world's terminal has)."`
+	SM4      bool          `name:"sm4" help:"The master key is an SM4 key, as of a terminal with profile sm4."`
 	State    string        `placeholder:"DIR" help:"Folder of the terminals' states (RINGBACK_DIR/pos, else ./var/pos)."`
 	Timeout  time.Duration `default:"60s" help:"How long an answer is waited for."`
 	TLS      bool          `name:"tls" help:"Connect with TLS."`
@@ -81,7 +82,7 @@ func openTerminal(ctx context.Context, c emulator.Config) (*emulator.Terminal, e
 
 func (f *terminalFlags) config(e *env, check bool) (emulator.Config, error) {
 	demo := demoTerminalOf(f.Terminal)
-	c := emulator.Config{TerminalID: f.Terminal, MerchantID: demo.merchant, Line: demo.line, MAC: demo.mac,
+	c := emulator.Config{TerminalID: f.Terminal, MerchantID: demo.merchant, Line: demo.line, MAC: demo.mac, SM4: f.SM4,
 		Addr: f.Addr, AnswerTimeout: f.Timeout, CheckNumbers: check, StateFile: f.stateFile()}
 	if f.Merchant != "" {
 		c.MerchantID = f.Merchant

@@ -41,6 +41,7 @@ type library struct {
 var libraries = []library{
 	{path: "github.com/moov-io/iso8583", homes: []string{"spec/..."}},
 	{path: "github.com/moov-io/iso8583-connection", homes: []string{"provider", "provider/mockhost"}},
+	{path: "github.com/emmansun/gmsm", homes: []string{"switch/hsm", "spec"}},
 	{path: "golang.org/x/text", homes: []string{"spec"}},
 
 	{path: "github.com/mattn/go-sqlite3", homes: []string{"store", "store/faultvfs"}},
@@ -55,6 +56,7 @@ var libraries = []library{
 	{path: "github.com/go-playground/validator/v10", homes: []string{"cmd/..."}},
 
 	{path: "github.com/stretchr/testify/require", testOnly: true},
+	{path: "github.com/chmike/cmac-go", testOnly: true},
 	{path: "pgregory.net/rapid", testOnly: true},
 	{path: "go.uber.org/goleak", testOnly: true},
 	{path: "github.com/rogpeppe/go-internal", testOnly: true},

@@ -34,6 +34,7 @@ const (
 	NetSignOff     = "002"
 	NetSignOn      = "003" // double-length keys
 	NetSignOnTrack = "004" // double-length keys and a track key
+	NetSignOnSM4   = "006" // SM4 keys
 	NetSettle      = "201"
 	NetBatchUneven = "202" // end of batch, totals did not agree
 	NetBatchEven   = "207" // end of batch, totals agreed
@@ -54,6 +55,14 @@ const (
 	TagName  = "NM" // payee's name, second character hidden, GBK
 	TagToken = "CT" // confirmation token
 	TagText  = "TX" // text for the terminal's display, GBK
+	TagPIN   = "SM" // PIN block under an SM4 key, 16 bytes; F52 is zeros beside it
+)
+
+// F53 of a debit: PIN block with PAN, the cipher of its key, track in clear
+// (UnionPay POS dialect, section 3.5).
+const (
+	SecurityDES = "2600000000000000" // double-length 3DES, block in F52
+	SecuritySM4 = "2300000000000000" // block in the element SM of F62
 )
 
 // Limits of what stands on the wire, in bytes.

@@ -1,6 +1,8 @@
 package pos
 
 import (
+	"crypto/subtle"
+	"errors"
 	"fmt"
 
 	"example.com/ringback/spec"
@@ -107,8 +109,29 @@ func (s Sealed) Open(tmk []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if check := spec.CheckValue(key); [4]byte(check[:4]) != s.CV {
+	if check := spec.CheckValue(key); subtle.ConstantTimeCompare(check[:4], s.CV[:]) != 1 {
 		return nil, fmt.Errorf("check value of a key of %d bytes does not match", len(key))
+	}
+	return key, nil
+}
+
+// SealSM4 is Seal with SM4, for keys of 16 bytes.
+func SealSM4(tmk, key []byte) Sealed {
+	check := spec.CheckValueSM4(key)
+	return Sealed{Key: spec.EncryptSM4(tmk, key), CV: [4]byte(check[:4])}
+}
+
+// OpenSM4 is Open with SM4.
+func (s Sealed) OpenSM4(tmk []byte) ([]byte, error) {
+	if len(s.Key) != 16 {
+		return nil, fmt.Errorf("sealed SM4 key of %d bytes", len(s.Key))
+	}
+	key, err := spec.DecryptSM4(tmk, s.Key)
+	if err != nil {
+		return nil, err
+	}
+	if check := spec.CheckValueSM4(key); subtle.ConstantTimeCompare(check[:4], s.CV[:]) != 1 {
+		return nil, errors.New("check value of an SM4 key does not match")
 	}
 	return key, nil
 }

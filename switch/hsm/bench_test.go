@@ -28,6 +28,9 @@ func BenchmarkMAC(b *testing.B) {
 	run("ECB-double", double, acquirer.MACECB)
 	run("X9.9", single, acquirer.MACX919)
 	run("X9.19", double, acquirer.MACX919)
+	long := wrapAs(b, m, acquirer.UsageMAK, acquirer.CipherSM4, demoTMK)
+	run("ECB-SM4", long, acquirer.MACECB)
+	run("CBC-SM4", long, acquirer.MACX919)
 }
 
 func BenchmarkTranslatePIN(b *testing.B) {
@@ -45,17 +48,29 @@ func BenchmarkTranslatePIN(b *testing.B) {
 	})
 }
 
+func BenchmarkTranslatePINFromSM4(b *testing.B) {
+	m := newModule(b)
+	pik, zpk := wrapAs(b, m, acquirer.UsagePIK, acquirer.CipherSM4, demoPIK), wrapHex(b, m, acquirer.UsageZPK, demoZPK)
+	card, pin := pan(b, "6230606601007726888"), sealedLong(b, "06123654FFFFFFFFFFFF99FEFF88D977")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := m.TranslatePIN(pin, pik, zpk, card); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkColdBlock is a block's first use: opening it and making its schedule.
 func BenchmarkColdBlock(b *testing.B) {
 	m := newModule(b)
 	block := wrapHex(b, m, acquirer.UsagePIK, demoPIK)
 	b.ReportAllocs()
 	for b.Loop() {
-		key, err := m.unwrap(block)
+		key, cipher, err := m.unwrap(block)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := newSchedule(key); err != nil {
+		if _, err := newSchedule(cipher, key); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -6,6 +6,9 @@ import (
 	acquirer "example.com/ringback/switch"
 )
 
+// blockTail is 64 bits of a MAC, in hexadecimal digits.
+const blockTail = 16
+
 // cache keeps the schedules of the blocks used last, since opening a block and making its schedule costs more than
 // the MAC of a message. Only blocks that opened are in it, and a look-up compares usage and bytes in full: a block
 // that was altered is never found.
@@ -15,9 +18,9 @@ type cache struct {
 
 // shard is a bounded map with the clock rule: the hand passes over slots that were used since it last came by.
 type shard struct {
-	mu    sync.Mutex // held for a look-up or a replacement, never while a schedule is made
-	index map[acquirer.KeyBlock]int
-	slots []slot // grows to shardKeys
+	mu    sync.Mutex     // held for a look-up or a replacement, never while a schedule is made
+	index map[string]int // by tailOf
+	slots []slot         // grows to shardKeys
 	hand  int
 }
 
@@ -29,25 +32,32 @@ type slot struct {
 
 func (c *cache) init() {
 	for i := range c.shards {
-		c.shards[i].index = make(map[acquirer.KeyBlock]int)
+		c.shards[i].index = make(map[string]int)
 	}
 }
 
-// shard spreads blocks by the last byte of their tag, which is as good as random.
+// shard spreads blocks by the last byte of their MAC, in two hexadecimal digits, which is as good as random.
 func (c *cache) shard(block acquirer.KeyBlock) *shard {
-	if block.Zero() {
+	n := len(block.Blob)
+	if n < 2 {
 		return &c.shards[0]
 	}
-	return &c.shards[block.Blob[len(block.Blob)-1]%cacheShards]
+	high, _ := hexDigit(block.Blob[n-2])
+	low, _ := hexDigit(block.Blob[n-1])
+	return &c.shards[(high<<4|low)%cacheShards]
 }
+
+// tailOf is what the blocks of a shard are told apart by before they are compared in full: the end of their MAC. No two
+// that open have it in common, and less of it takes less time to hash.
+func tailOf(block acquirer.KeyBlock) string { return block.Blob[max(0, len(block.Blob)-blockTail):] }
 
 // get returns the schedule of a block, or nil.
 func (c *cache) get(block acquirer.KeyBlock) *schedule {
 	s := c.shard(block)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i, ok := s.index[block]
-	if !ok {
+	i, ok := s.index[tailOf(block)]
+	if !ok || s.slots[i].block != block {
 		return nil
 	}
 	s.slots[i].used = true
@@ -60,12 +70,12 @@ func (c *cache) put(block acquirer.KeyBlock, key *schedule) {
 	s := c.shard(block)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.index[block]; ok {
+	if _, ok := s.index[tailOf(block)]; ok {
 		return
 	}
 	i := s.free()
 	s.slots[i] = slot{block: block, key: key}
-	s.index[block] = i
+	s.index[tailOf(block)] = i
 }
 
 // free returns the number of an empty slot, emptying one if it must.
@@ -80,6 +90,6 @@ func (s *shard) free() int {
 	}
 	i := s.hand
 	s.hand = (s.hand + 1) % shardKeys
-	delete(s.index, s.slots[i].block)
+	delete(s.index, tailOf(s.slots[i].block))
 	return i
 }

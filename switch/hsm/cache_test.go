@@ -13,7 +13,7 @@ import (
 
 // cacheName makes a name that falls into one shard.
 func cacheName(i int) acquirer.KeyBlock {
-	return acquirer.KeyBlock{Usage: acquirer.UsageMAK, Blob: strconv.Itoa(i) + "\x00"}
+	return acquirer.KeyBlock{Usage: acquirer.UsageMAK, Blob: strconv.Itoa(i) + "00"}
 }
 
 func TestCacheIsBoundedAndKeepsWhatIsUsed(t *testing.T) {
@@ -28,8 +28,8 @@ func TestCacheIsBoundedAndKeepsWhatIsUsed(t *testing.T) {
 	s := c.shard(hot)
 	require.Len(t, s.slots, shardKeys)
 	require.Len(t, s.index, shardKeys)
-	for block, i := range s.index {
-		require.Equal(t, block, s.slots[i].block)
+	for tail, i := range s.index {
+		require.Equal(t, tail, tailOf(s.slots[i].block))
 	}
 	require.Nil(t, c.get(cacheName(1)))
 	require.NotNil(t, c.get(cacheName(3*shardKeys)))
@@ -81,7 +81,7 @@ func TestConcurrentUse(t *testing.T) {
 
 // exchange makes a key, sends it out and in, and uses it and a confirmation.
 func exchange(m *Module, tmk acquirer.KeyBlock, at time.Time) error {
-	mak, err := m.GenerateKey(acquirer.UsageMAK, singleLength)
+	mak, err := m.GenerateKey(acquirer.UsageMAK, acquirer.CipherDES)
 	if err != nil {
 		return err
 	}

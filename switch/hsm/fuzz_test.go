@@ -55,7 +55,7 @@ func FuzzTranslatePIN(f *testing.F) {
 		}
 		require.NoError(t, err)
 		b := out.Reveal()
-		require.Equal(t, clear, decipher(t, demoZPK, b[:]))
+		require.Equal(t, clear, decipher(t, demoZPK, b))
 	})
 }
 
@@ -67,7 +67,8 @@ func FuzzKeyBlock(f *testing.F) {
 		block := wrapHex(f, m, acquirer.KeyUsage(usage), demoTMK)
 		f.Add(usage, []byte(block.Blob))
 	}
-	f.Add(byte('P'), []byte{blockVersion})
+	f.Add(byte('P'), []byte{oldVersion})
+	f.Add(byte('P'), []byte(headers[acquirer.UsagePIK][acquirer.CipherTDES]))
 	f.Fuzz(func(t *testing.T, usage byte, blob []byte) {
 		block := acquirer.KeyBlock{Usage: acquirer.KeyUsage(usage), Blob: string(blob)}
 		check, err := m.CheckValue(block)

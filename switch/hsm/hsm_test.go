@@ -44,11 +44,25 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
+// wrapHex wraps a DES key, single or double as it is long.
 func wrapHex(t testing.TB, m *Module, usage acquirer.KeyUsage, key string) acquirer.KeyBlock {
 	t.Helper()
-	block, err := m.WrapKey(usage, acquirer.NewKey(unhex(t, key)))
+	return wrapAs(t, m, usage, desOf(len(key)/2), key)
+}
+
+func wrapAs(t testing.TB, m *Module, usage acquirer.KeyUsage, cipher acquirer.Cipher, key string) acquirer.KeyBlock {
+	t.Helper()
+	block, err := m.WrapKey(usage, cipher, acquirer.NewKey(unhex(t, key)))
 	require.NoError(t, err)
 	return block
+}
+
+// desOf is the DES whose keys have n bytes.
+func desOf(n int) acquirer.Cipher {
+	if n == singleLength {
+		return acquirer.CipherDES
+	}
+	return acquirer.CipherTDES
 }
 
 // reference is single or triple DES as the standard library has it, apart from the code under test.

@@ -10,42 +10,42 @@ import (
 	acquirer "example.com/ringback/switch"
 )
 
-// GenerateKey implements [acquirer.HSM]. The key has odd parity.
-func (m *Module) GenerateKey(usage acquirer.KeyUsage, n int) (acquirer.KeyBlock, error) {
-	if n != singleLength && n != doubleLength {
-		return acquirer.KeyBlock{}, refused(usage, fmt.Sprintf("cannot have %d bytes", n))
-	}
-	key, err := randomKey(n)
+// GenerateKey implements [acquirer.HSM]. A DES key has odd parity.
+func (m *Module) GenerateKey(usage acquirer.KeyUsage, cipher acquirer.Cipher) (acquirer.KeyBlock, error) {
+	key, err := randomKey(cipher)
 	if err != nil {
 		return acquirer.KeyBlock{}, err
 	}
 	defer clear(key)
-	return m.wrap(usage, key)
+	return m.wrap(usage, cipher, key)
 }
 
 // WrapKey implements [acquirer.HSM]. The key keeps the parity it came with.
-func (m *Module) WrapKey(usage acquirer.KeyUsage, key acquirer.Key) (acquirer.KeyBlock, error) {
+func (m *Module) WrapKey(usage acquirer.KeyUsage, cipher acquirer.Cipher, key acquirer.Key) (acquirer.KeyBlock, error) {
 	b := key.Reveal()
 	defer clear(b)
-	return m.wrap(usage, b)
+	return m.wrap(usage, cipher, b)
 }
 
 // NewTMK implements [acquirer.HSM].
-func (m *Module) NewTMK() (acquirer.Key, acquirer.KeyBlock, error) {
-	key, err := randomKey(doubleLength)
+func (m *Module) NewTMK(cipher acquirer.Cipher) (acquirer.Key, acquirer.KeyBlock, error) {
+	key, err := randomKey(cipher)
 	if err != nil {
 		return acquirer.Key{}, acquirer.KeyBlock{}, err
 	}
 	defer clear(key)
-	block, err := m.wrap(acquirer.UsageTMK, key)
+	block, err := m.wrap(acquirer.UsageTMK, cipher, key)
 	if err != nil {
 		return acquirer.Key{}, acquirer.KeyBlock{}, err
 	}
 	return acquirer.NewKey(key), block, nil
 }
 
-// ExportKey implements [acquirer.HSM]. A terminal's keys leave under a TMK only, a zone's under a ZMK only.
+// ExportKey implements [acquirer.HSM]. What does not leave is what its block says may not.
 func (m *Module) ExportKey(key, under acquirer.KeyBlock) (acquirer.WrappedKey, error) {
+	if uses[key.Usage].export != exportable {
+		return acquirer.WrappedKey{}, refused(key.Usage, "does not leave")
+	}
 	master, err := m.openCarrier(key.Usage, under)
 	if err != nil {
 		return acquirer.WrappedKey{}, err
@@ -54,11 +54,15 @@ func (m *Module) ExportKey(key, under acquirer.KeyBlock) (acquirer.WrappedKey, e
 	if err != nil {
 		return acquirer.WrappedKey{}, err
 	}
-	b, err := m.unwrap(key)
+	b, cipher, err := m.unwrap(key)
 	if err != nil {
 		return acquirer.WrappedKey{}, err
 	}
-	ecb(master.encrypt, b)
+	if (cipher == acquirer.CipherSM4) != (master.size == longBlock) {
+		clear(b)
+		return acquirer.WrappedKey{}, refused(key.Usage, "does not travel under a key of another cipher")
+	}
+	master.ecb(master.encrypt, b)
 	return acquirer.WrappedKey{Enciphered: b, Check: check}, nil
 }
 
@@ -69,13 +73,14 @@ func (m *Module) ImportKey(usage acquirer.KeyUsage, under acquirer.KeyBlock, key
 	if err != nil {
 		return acquirer.KeyBlock{}, err
 	}
-	if n := len(key.Enciphered); n != singleLength && n != doubleLength {
-		return acquirer.KeyBlock{}, refused(usage, fmt.Sprintf("cannot have %d bytes", n))
+	cipher := arriving(master, len(key.Enciphered))
+	if keySize(cipher) != len(key.Enciphered) {
+		return acquirer.KeyBlock{}, refused(usage, fmt.Sprintf("cannot have %d bytes", len(key.Enciphered)))
 	}
 	b := bytes.Clone(key.Enciphered)
 	defer clear(b)
-	ecb(master.decrypt, b)
-	s, err := newSchedule(b)
+	master.ecb(master.decrypt, b)
+	s, err := newSchedule(cipher, b)
 	if err != nil {
 		return acquirer.KeyBlock{}, err
 	}
@@ -83,7 +88,18 @@ func (m *Module) ImportKey(usage acquirer.KeyUsage, under acquirer.KeyBlock, key
 	if subtle.ConstantTimeCompare(check[:], key.Check[:]) != 1 {
 		return acquirer.KeyBlock{}, fmt.Errorf("importing key %q: %w", rune(usage), acquirer.ErrCheckValue)
 	}
-	return m.wrap(usage, b)
+	return m.wrap(usage, cipher, b)
+}
+
+// arriving is the cipher of a key of n bytes that arrives under a master key.
+func arriving(master *schedule, n int) acquirer.Cipher {
+	switch {
+	case master.size == longBlock:
+		return acquirer.CipherSM4
+	case n == singleLength:
+		return acquirer.CipherDES
+	}
+	return acquirer.CipherTDES
 }
 
 // CheckValue implements [acquirer.HSM]. Every usage has a check value.
@@ -104,11 +120,14 @@ func (m *Module) openCarrier(usage acquirer.KeyUsage, under acquirer.KeyBlock) (
 	return m.open(under, master)
 }
 
-// randomKey makes n bytes of odd parity from the system's random source.
-func randomKey(n int) ([]byte, error) {
-	key := make([]byte, n)
+// randomKey makes a key from the system's random source, of odd parity for DES.
+func randomKey(cipher acquirer.Cipher) ([]byte, error) {
+	key := make([]byte, keySize(cipher))
 	if _, err := rand.Read(key); err != nil {
 		return nil, fmt.Errorf("making a key: %w", err)
+	}
+	if cipher == acquirer.CipherSM4 {
+		return key, nil
 	}
 	for i, b := range key {
 		key[i] = b ^ byte(bits.OnesCount8(b)+1)&1

@@ -42,13 +42,17 @@ func TestImportKnownAnswers(t *testing.T) {
 			block, err := m.ImportKey(v.usage, under, wire)
 			require.NoError(t, err)
 			require.Equal(t, v.usage, block.Usage)
-			clear, err := m.unwrap(block)
+			clear, _, err := m.unwrap(block)
 			require.NoError(t, err)
 			require.Equal(t, v.clear, strings.ToUpper(hex.EncodeToString(clear)))
 
 			back, err := m.ExportKey(block, under)
-			require.NoError(t, err)
-			require.Equal(t, wire, back)
+			if v.carrier == acquirer.UsageTMK {
+				require.NoError(t, err)
+				require.Equal(t, wire, back)
+			} else {
+				require.ErrorIs(t, err, acquirer.ErrKey, "a zone's keys stay")
+			}
 			require.Equal(t, unhex(t, v.enciphered), wire.Enciphered, "the caller's bytes are not touched")
 
 			wire.Check[3] ^= 1
@@ -94,10 +98,18 @@ func TestWrapKeyRefusals(t *testing.T) {
 		{"TPMDZpm", "0123456789ABCDEF0022446688AACCEE", false}, // equal halves but for parity
 		{"PMDm", "3232323232323232", false},
 		{"PMDm", "0101010100000000", false},
+		{"PMDm", "E0E0E0E0F1F1F1F1", false}, // weak
+		{"PMDm", "1E1E1E1E0F0F0F0F", false},
+		{"PMDm", "01FE01FE01FE01FE", false}, // semi-weak
+		{"PMDm", "FEE0FEE0FEF1FEF1", false},
+		{"TPMDZpm", "0123456789ABCDEF1FE01FE00EF10EF1", false},
+		{"TPMDZpm", "FE1FFE1FFE0EFE0E0123456789ABCDEF", false},
+		{"PMDm", "E0E0E0E0F1F1F1F3", true},
 		{"x\x00", "0123456789ABCDEFFEDCBA9876543210", false},
 	} {
 		for _, usage := range []byte(v.usages) {
-			block, err := m.WrapKey(acquirer.KeyUsage(usage), acquirer.NewKey(unhex(t, v.key)))
+			key := unhex(t, v.key)
+			block, err := m.WrapKey(acquirer.KeyUsage(usage), desOf(len(key)), acquirer.NewKey(key))
 			if v.ok {
 				require.NoError(t, err, "%c %s", usage, v.key)
 				continue
@@ -111,27 +123,34 @@ func TestWrapKeyRefusals(t *testing.T) {
 func TestGeneratedKeysHaveOddParity(t *testing.T) {
 	m := newModule(t)
 	for _, usage := range []byte("TPMDZpm") {
-		block, err := m.GenerateKey(acquirer.KeyUsage(usage), doubleLength)
+		block, err := m.GenerateKey(acquirer.KeyUsage(usage), acquirer.CipherTDES)
 		require.NoError(t, err)
 		requireOddParity(t, m, block)
-		other, err := m.GenerateKey(acquirer.KeyUsage(usage), doubleLength)
+		other, err := m.GenerateKey(acquirer.KeyUsage(usage), acquirer.CipherTDES)
 		require.NoError(t, err)
 		require.NotEqual(t, block, other)
 	}
-	short, err := m.GenerateKey(acquirer.UsageMAK, singleLength)
+	short, err := m.GenerateKey(acquirer.UsageMAK, acquirer.CipherDES)
 	require.NoError(t, err)
 	requireOddParity(t, m, short)
-	for _, n := range []int{-1, 0, 7, 9, 15, 17, 24} {
-		_, err := m.GenerateKey(acquirer.UsageMAK, n)
-		require.ErrorIs(t, err, acquirer.ErrKey, "%d", n)
-	}
-	_, err = m.GenerateKey(acquirer.UsageZPK, singleLength)
+	_, err = m.GenerateKey(acquirer.UsageMAK, "aes")
 	require.ErrorIs(t, err, acquirer.ErrKey)
+	_, err = m.GenerateKey(acquirer.UsageZPK, acquirer.CipherDES)
+	require.ErrorIs(t, err, acquirer.ErrKey)
+}
+
+// A key that was made elsewhere keeps the parity it came with.
+func TestParityOfOthersIsKept(t *testing.T) {
+	m := newModule(t)
+	const even = "0022446688AACCEE7755331199BBDDFF"
+	key, _, err := m.unwrap(wrapHex(t, m, acquirer.UsageTMK, even))
+	require.NoError(t, err)
+	require.Equal(t, unhex(t, even), key)
 }
 
 func requireOddParity(t *testing.T, m *Module, block acquirer.KeyBlock) {
 	t.Helper()
-	key, err := m.unwrap(block)
+	key, _, err := m.unwrap(block)
 	require.NoError(t, err)
 	for _, b := range key {
 		require.Equal(t, 1, bits.OnesCount8(b)%2)
@@ -140,7 +159,7 @@ func requireOddParity(t *testing.T, m *Module, block acquirer.KeyBlock) {
 
 func TestNewTMK(t *testing.T) {
 	m := newModule(t)
-	key, block, err := m.NewTMK()
+	key, block, err := m.NewTMK(acquirer.CipherTDES)
 	require.NoError(t, err)
 	require.Equal(t, acquirer.UsageTMK, block.Usage)
 	require.Len(t, key.Reveal(), 16)
@@ -149,7 +168,7 @@ func TestNewTMK(t *testing.T) {
 	require.Equal(t, checkOf(t, hex.EncodeToString(key.Reveal())), check)
 }
 
-// A terminal's keys travel under its TMK, a zone's under its ZMK, master keys not at all.
+// A terminal's keys travel under its TMK, a zone's arrive under its ZMK and do not leave, master keys do not travel.
 func TestKeysTravelUnderTheirOwnMasterKey(t *testing.T) {
 	m := newModule(t)
 	wire := acquirer.WrappedKey{Enciphered: encipher(t, demoTMK, unhex(t, demoPIK)), Check: checkOf(t, demoPIK)}
@@ -163,17 +182,21 @@ func TestKeysTravelUnderTheirOwnMasterKey(t *testing.T) {
 			usage := acquirer.KeyUsage(u)
 			block, err := m.ImportKey(usage, under, wire)
 			_, exportErr := m.ExportKey(wrapHex(t, m, usage, demoPIK), under)
-			if permitted[string([]byte{u, byte(carrier)})] {
+			way := string([]byte{u, byte(carrier)})
+			if permitted[way] {
 				require.NoError(t, err)
-				require.NoError(t, exportErr)
-				continue
+			} else {
+				require.ErrorIs(t, err, acquirer.ErrKey, way)
+				require.True(t, block.Zero())
 			}
-			require.ErrorIs(t, err, acquirer.ErrKey, "%c under %c", u, carrier)
-			require.ErrorIs(t, exportErr, acquirer.ErrKey, "%c under %c", u, carrier)
-			require.True(t, block.Zero())
+			if permitted[way] && carrier == acquirer.UsageTMK {
+				require.NoError(t, exportErr)
+			} else {
+				require.ErrorIs(t, exportErr, acquirer.ErrKey, way)
+			}
 		}
 	}
-	for _, n := range []int{0, 7, 12, 24} {
+	for _, n := range []int{0, 7, 12, 15, 24} {
 		_, err := m.ImportKey(acquirer.UsagePIK, masters['T'], acquirer.WrappedKey{Enciphered: make([]byte, n)})
 		require.ErrorIs(t, err, acquirer.ErrKey, "%d bytes", n)
 	}

@@ -144,9 +144,32 @@ func TestDataKeys(t *testing.T) {
 }
 
 func TestIndexKeys(t *testing.T) {
-	m := newModule(t)
-	require.Len(t, m.IndexKey("payee").Reveal(), 32)
-	require.Equal(t, m.IndexKey("payee"), newModule(t).IndexKey("payee"))
-	require.NotEqual(t, m.IndexKey("payee"), m.IndexKey("payer"))
-	require.NotEqual(t, m.IndexKey("payee"), moduleOf(t, 0x11).IndexKey("payee"))
+	m, other := newModule(t), moduleOf(t, 0x11)
+	secret := m.NewIndexSecret()
+	key := func(m *Module, secret []byte, label string) acquirer.Key {
+		k, err := m.IndexKey(secret, label)
+		require.NoError(t, err)
+		require.Len(t, k.Reveal(), 32)
+		return k
+	}
+	payee := key(m, secret, "payee")
+	require.Equal(t, payee, key(newModule(t), secret, "payee"))
+	require.Equal(t, payee, key(m, newModule(t).NewIndexSecret(), "payee"), "of one master key, however often it is wrapped")
+	require.NotEqual(t, payee, key(m, secret, "payer"))
+	require.NotEqual(t, payee, key(other, other.NewIndexSecret(), "payee"))
+
+	_, err := other.IndexKey(secret, "payee")
+	require.ErrorIs(t, err, acquirer.ErrKey)
+	_, err = m.OpenDataKey(secret)
+	require.ErrorIs(t, err, acquirer.ErrKey)
+	_, wrapped, err := m.NewDataKey()
+	require.NoError(t, err)
+	_, err = m.IndexKey(wrapped, "payee")
+	require.ErrorIs(t, err, acquirer.ErrKey)
+	for i := range secret {
+		secret[i] ^= 1
+		_, err := m.IndexKey(secret, "payee")
+		require.ErrorIs(t, err, acquirer.ErrKey, "byte %d", i)
+		secret[i] ^= 1
+	}
 }

@@ -21,7 +21,8 @@ const (
 // The labels that keep derived keys apart. None is the beginning of another. Changing one makes everything
 // unreadable that was written under it.
 const (
-	labelKeyBlock     = "ringback 1 key block"
+	labelKeyBlock     = "ringback 2 key block"
+	labelOldBlock     = "ringback 1 key block"
 	labelDataKey      = "ringback 1 data key"
 	labelIndex        = "ringback 1 index"
 	labelConfirmation = "ringback 1 confirmation"
@@ -30,12 +31,13 @@ const (
 // Module is a payment security module in software. It is safe for concurrent use and starts nothing. Its methods
 // are documented at the interfaces it implements.
 type Module struct {
-	blocks   cipher.AEAD // wraps payment keys
-	dataKeys cipher.AEAD // wraps the store's data keys
-	index    []byte      // secret from which index keys are derived
-	confirm  hourKeys
-	cache    cache
-	buffers  sync.Pool // of *buffer
+	blocks    *blockKeys  // wrap payment keys
+	oldBlocks cipher.AEAD // wrapped them before
+	dataKeys  cipher.AEAD // wraps the store's data keys and index secret
+	index     []byte      // index secret of a file that is made under this master key
+	confirm   hourKeys
+	cache     cache
+	buffers   sync.Pool // of *buffer
 }
 
 var (
@@ -46,9 +48,10 @@ var (
 // New derives the module's keys from the master key, which it does not keep.
 func New(master *MasterKey) *Module {
 	m := &Module{
-		blocks:   newRandomGCM(derive(master.b[:], labelKeyBlock)),
-		dataKeys: newRandomGCM(derive(master.b[:], labelDataKey)),
-		index:    derive(master.b[:], labelIndex),
+		blocks:    newBlockKeys(derive(master.b[:], labelKeyBlock)),
+		oldBlocks: newRandomGCM(derive(master.b[:], labelOldBlock)),
+		dataKeys:  newRandomGCM(derive(master.b[:], labelDataKey)),
+		index:     derive(master.b[:], labelIndex),
 	}
 	m.confirm.secret = derive(master.b[:], labelConfirmation)
 	m.cache.init()
@@ -61,7 +64,7 @@ func (*Module) Format(fmt.State, rune) {}
 
 // buffer is the working memory of one call. The ciphers are reached through an interface, which would move a local
 // array to the heap at each call; a pooled buffer costs nothing and is wiped in one place.
-type buffer [16]byte
+type buffer [2 * longBlock]byte
 
 func (m *Module) borrow() *buffer { return m.buffers.Get().(*buffer) }
 

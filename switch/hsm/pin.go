@@ -16,6 +16,9 @@ const (
 // TranslatePIN implements [acquirer.HSM]. The block goes from a PIK to a ZPK and stays bound to the card, since
 // both wires use format 0 (terminal dialect page, section 7; host dialect page, section 4.4). In between it is
 // clear in one buffer, which is wiped before the method returns.
+//
+// Under an SM4 key a block has 16 bytes: the PIN part of format 0 goes on with F to the end, and the twelve digits of the
+// account stand at the end.
 func (m *Module) TranslatePIN(block acquirer.PINBlock, from, to acquirer.KeyBlock, pan acquirer.PAN) (acquirer.PINBlock, error) {
 	source, err := m.open(from, acquirer.UsagePIK)
 	if err != nil {
@@ -27,14 +30,35 @@ func (m *Module) TranslatePIN(block acquirer.PINBlock, from, to acquirer.KeyBloc
 	}
 	b := m.borrow()
 	defer m.giveBack(b)
-	*(*[8]byte)(b[:8]) = block.Reveal()
-	source.decrypt(b[:8])
+	n := copy(b[:], block.Reveal())
 	account, ok := accountPart(pan)
-	if !ok || !wellFormed(binary.BigEndian.Uint64(b[:8])^account) {
+	if !ok || n != source.size {
 		return acquirer.PINBlock{}, fmt.Errorf("translating PIN: %w", acquirer.ErrPINFormat)
 	}
-	target.encrypt(b[:8])
-	return acquirer.NewPINBlock(b[:8])
+	source.decrypt(b[:n])
+	field := xorAccount(b[:n], account)
+	if !wellFormed(field) || !filled(b[shortBlock:n]) {
+		return acquirer.PINBlock{}, fmt.Errorf("translating PIN: %w", acquirer.ErrPINFormat)
+	}
+	binary.BigEndian.PutUint64(b[:], field^account)
+	target.encrypt(b[:shortBlock])
+	return acquirer.NewPINBlock(b[:shortBlock])
+}
+
+// xorAccount takes the account out of the last eight bytes of a clear block and returns the first eight.
+func xorAccount(block []byte, account uint64) uint64 {
+	end := block[len(block)-shortBlock:]
+	binary.BigEndian.PutUint64(end, binary.BigEndian.Uint64(end)^account)
+	return binary.BigEndian.Uint64(block)
+}
+
+// filled reports whether the rest of a long block is nothing but F.
+func filled(rest []byte) bool {
+	all := byte(0xFF)
+	for _, b := range rest {
+		all &= b
+	}
+	return all == 0xFF
 }
 
 // accountPart packs the twelve digits in front of the check digit, right-justified. ok is false for the zero PAN.

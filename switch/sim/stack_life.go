@@ -152,7 +152,7 @@ func (l *stackLife) wire() error {
 	if err != nil {
 		return err
 	}
-	block, err := l.world.module.WrapKey(acquirer.UsageZMK, acquirer.NewKey(zmk))
+	block, err := l.world.module.WrapKey(acquirer.UsageZMK, acquirer.CipherTDES, acquirer.NewKey(zmk))
 	if err != nil {
 		return err
 	}

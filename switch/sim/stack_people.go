@@ -103,7 +103,7 @@ func (s *stack) enterPeople() error {
 }
 
 func (s *stack) enterTerminal(ctx context.Context, db *store.DB, p *stackPOS) error {
-	tmk, err := s.module.WrapKey(acquirer.UsageTMK, acquirer.NewKey(p.terminalKey()))
+	tmk, err := s.module.WrapKey(acquirer.UsageTMK, acquirer.CipherTDES, acquirer.NewKey(p.terminalKey()))
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ type MAC string
 // The algorithms of F64.
 const (
 	MACECB  MAC = "ecb"  // CUP "ECB", eight hex characters
-	MACX919 MAC = "x919" // ANSI X9.19, eight bytes
+	MACX919 MAC = "x919" // ANSI X9.19, with SM4 CBC-MAC, eight bytes
 )
 
 // Direction tells which way a traced frame went.
@@ -40,8 +40,11 @@ type Config struct {
 	Line    string
 	Dialled string // the number called, in the LRI
 
+	// SM4 says that the master key is an SM4 key, and so are all others: sign-on 006 and no other.
+	SM4 bool
+
 	MAC        MAC    // "": MACECB
-	SignOnKind string // 60.3 of a sign-on the terminal makes by itself; "": 003
+	SignOnKind string // 60.3 of a sign-on the terminal makes by itself; "": 003, with SM4 006
 	Operator   string // F63 of a sign-on, up to three characters; "": 01
 
 	Addr string // where the switch listens
@@ -74,7 +77,7 @@ var ErrConfig = errors.New("terminal configuration")
 func (c Config) normal() (Config, error) {
 	c.TMK = slices.Clone(c.TMK)
 	c.MAC = orDefault(c.MAC, MACECB)
-	c.SignOnKind = orDefault(c.SignOnKind, pos.NetSignOn)
+	c.SignOnKind = orDefault(c.SignOnKind, c.defaultKind())
 	c.Operator = orDefault(c.Operator, "01")
 	c.AnswerTimeout = orDefault(c.AnswerTimeout, DefaultAnswerTimeout)
 	c.TPDU = orDefault(c.TPDU, pos.DefaultEnvelope().TPDU)
@@ -98,14 +101,30 @@ func (c Config) check() error {
 		return fmt.Errorf("%w: terminal master key is not 16 bytes", ErrConfig)
 	case c.MAC != MACECB && c.MAC != MACX919:
 		return fmt.Errorf("%w: MAC is neither %s nor %s", ErrConfig, MACECB, MACX919)
-	case keyBlockSize(c.SignOnKind) == 0:
-		return fmt.Errorf("%w: no sign-on is called %q", ErrConfig, c.SignOnKind)
 	case len(c.Operator) > 3 || !spec.Printable(c.Operator):
 		return fmt.Errorf("%w: operator is longer than 3 characters", ErrConfig)
 	case c.AnswerTimeout < 0 || c.DiscardUndoAfter < 0:
 		return fmt.Errorf("%w: negative limit", ErrConfig)
 	}
+	return c.checkKind(c.SignOnKind)
+}
+
+// checkKind refuses a kind of sign-on that there is not, or not for the cipher of the master key.
+func (c Config) checkKind(kind string) error {
+	switch {
+	case keyBlockSize(kind) == 0:
+		return fmt.Errorf("%w: no sign-on is called %q", ErrConfig, kind)
+	case c.SM4 != (kind == pos.NetSignOnSM4):
+		return fmt.Errorf("%w: sign-on %s is not for the master key's cipher", ErrConfig, kind)
+	}
 	return nil
+}
+
+func (c Config) defaultKind() string {
+	if c.SM4 {
+		return pos.NetSignOnSM4
+	}
+	return pos.NetSignOn
 }
 
 // envelope is what stands before every message the terminal sends.

@@ -76,17 +76,34 @@ func (t *Terminal) debitOnce(ctx context.Context, q Inquiry, pin string) (r Rece
 
 // debitMessage writes the 0200. The PIN leaves this function in its block only.
 func (t *Terminal) debitMessage(q Inquiry, pin string) (*pos.Message, error) {
-	block, err := spec.SealPIN(t.keys.pik, pin, q.Card.PAN)
-	if err != nil {
-		return nil, err
-	}
 	m := t.paymentMessage(pos.MTIDebit, pos.KindDebit, t.batch(), q.Card.entryMode(), q.AmountFen)
 	q.Card.put(m)
 	m.Set(26, pinCapture(pin))
+	return m, t.putPIN(m, q, pin)
+}
+
+// putPIN writes F52, F53 and F62: the PIN block stands in F52, or under an SM4 key, which makes it too long for F52, in
+// F62.
+func (t *Terminal) putPIN(m *pos.Message, q Inquiry, pin string) error {
+	els := q.elements(q.Token)
+	if t.cfg.SM4 {
+		block, err := spec.SealPINSM4(t.keys.pik, pin, q.Card.PAN)
+		if err != nil {
+			return err
+		}
+		m.SetBytes(52, make([]byte, 8))
+		m.Set(53, pos.SecuritySM4)
+		m.SetBytes(62, spec.AppendElement(els, pos.TagPIN, block[:]))
+		return nil
+	}
+	block, err := spec.SealPIN(t.keys.pik, pin, q.Card.PAN)
+	if err != nil {
+		return err
+	}
 	m.SetBytes(52, block[:])
-	m.Set(53, "2600000000000000")
-	m.SetBytes(62, q.elements(q.Token))
-	return m, nil
+	m.Set(53, pos.SecurityDES)
+	m.SetBytes(62, els)
+	return nil
 }
 
 // pinCapture is F26, the longest PIN the keypad took.

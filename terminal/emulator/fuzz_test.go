@@ -69,7 +69,7 @@ func FuzzState(f *testing.F) {
 			return
 		}
 		if s.Keys != nil {
-			if _, err := s.Keys.open(c.TMK); err != nil {
+			if _, err := s.Keys.open(c); err != nil {
 				t.Log(err)
 			}
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 // SignOn fetches new working keys and a batch number. kind is 60.3: 003 for double-length keys, 004 with a track key
-// too, 001 for single-length ones; "" is the configured one. The keys in use stay in use unless all new ones match
+// too, 001 for single-length ones, 006 for SM4 ones; "" is the configured one. The keys in use stay in use unless all new ones match
 // their check values (ErrKeys).
 func (t *Terminal) SignOn(ctx context.Context, kind string) error {
 	release, err := t.take(ctx)
@@ -17,8 +17,8 @@ func (t *Terminal) SignOn(ctx context.Context, kind string) error {
 	}
 	defer release()
 	kind = orDefault(kind, t.cfg.SignOnKind)
-	if keyBlockSize(kind) == 0 {
-		return failure(PhaseSignOn, fmt.Errorf("%w: no sign-on is called %q", ErrConfig, kind))
+	if err := t.cfg.checkKind(kind); err != nil {
+		return failure(PhaseSignOn, err)
 	}
 	return plain(t.signOn(ctx, kind))
 }
@@ -133,7 +133,7 @@ func (t *Terminal) openBlock(block []byte, kind string) (*sealedKeys, *workKeys,
 		return nil, nil, fmt.Errorf("%w: %w", ErrKeys, err)
 	}
 	sealed := sealKeys(parsed)
-	keys, err := sealed.open(t.cfg.TMK)
+	keys, err := sealed.open(t.cfg)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrKeys, err)
 	}
@@ -145,7 +145,7 @@ func keyBlockSize(kind string) int {
 	switch kind {
 	case pos.NetSignOnDES:
 		return 24
-	case pos.NetSignOn:
+	case pos.NetSignOn, pos.NetSignOnSM4:
 		return 40
 	case pos.NetSignOnTrack:
 		return 60

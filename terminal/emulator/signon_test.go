@@ -27,6 +27,45 @@ func TestSignOnKinds(t *testing.T) {
 	})
 }
 
+// The cipher of the master key decides the kinds of sign-on.
+func TestSignOnKindIsOfTheMasterKey(t *testing.T) {
+	base := Config{TerminalID: "10000001", MerchantID: "898110000000001", TMK: make([]byte, 16)}
+	for _, v := range []struct {
+		sm4        bool
+		kind, want string
+	}{
+		{false, "", "003"}, {false, "004", "004"}, {false, "006", ""},
+		{true, "", "006"}, {true, "006", "006"}, {true, "003", ""}, {true, "001", ""},
+	} {
+		c := base
+		c.SM4, c.SignOnKind = v.sm4, v.kind
+		got, err := c.normal()
+		if v.want == "" {
+			require.ErrorIs(t, err, ErrConfig, "%+v", v)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, v.want, got.SignOnKind)
+	}
+}
+
+// SM4 keys open under an SM4 master key only, and their check values are compared.
+func TestSM4WorkKeys(t *testing.T) {
+	tmk := []byte("an SM4 key of 16")
+	sealed := sealKeys(pos.WorkKeys{PIK: pos.SealSM4(tmk, testPIK()), MAK: pos.SealSM4(tmk, testMAK())})
+	keys, err := sealed.open(Config{TMK: tmk, SM4: true})
+	require.NoError(t, err)
+	require.Equal(t, testPIK(), keys.pik)
+	require.Equal(t, testMAK(), keys.mak)
+	_, err = sealed.open(Config{TMK: tmk})
+	require.ErrorContains(t, err, "check value")
+	_, err = sealed.open(Config{TMK: []byte("another key of16"), SM4: true})
+	require.ErrorContains(t, err, "check value")
+	short := sealKeys(pos.WorkKeys{PIK: pos.SealSM4(tmk, testPIK()), MAK: pos.Sealed{Key: make([]byte, 8)}})
+	_, err = short.open(Config{TMK: tmk, SM4: true})
+	require.ErrorContains(t, err, "8 bytes")
+}
+
 // A MAK of eight bytes comes with eight zeros behind it.
 func TestSingleMAK(t *testing.T) {
 	inBubble(t, func(t *testing.T, d *double, term *Terminal) {

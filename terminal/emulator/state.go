@@ -152,7 +152,7 @@ func sealKeys(k pos.WorkKeys) *sealedKeys {
 }
 
 // open deciphers stored keys. It fails when the terminal has been given another master key since: it must sign on.
-func (k sealedKeys) open(tmk []byte) (*workKeys, error) {
+func (k sealedKeys) open(c Config) (*workKeys, error) {
 	var out workKeys
 	for _, one := range []struct {
 		text string
@@ -161,7 +161,7 @@ func (k sealedKeys) open(tmk []byte) (*workKeys, error) {
 		if one.text == "" && one.into == &out.tdk {
 			continue
 		}
-		key, err := openKey(one.text, tmk)
+		key, err := openKey(one.text, c)
 		if err != nil {
 			return nil, err
 		}
@@ -170,11 +170,15 @@ func (k sealedKeys) open(tmk []byte) (*workKeys, error) {
 	return &out, nil
 }
 
-func openKey(text string, tmk []byte) ([]byte, error) {
+func openKey(text string, c Config) ([]byte, error) {
 	b, err := hex.DecodeString(text)
 	if err != nil || len(b) < 4 {
 		return nil, fmt.Errorf("%w: stored key is not whole", ErrState)
 	}
 	n := len(b) - 4
-	return pos.Sealed{Key: b[:n], CV: [4]byte(b[n:])}.Open(tmk)
+	sealed := pos.Sealed{Key: b[:n], CV: [4]byte(b[n:])}
+	if c.SM4 {
+		return sealed.OpenSM4(c.TMK)
+	}
+	return sealed.Open(c.TMK)
 }

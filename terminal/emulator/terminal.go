@@ -58,7 +58,7 @@ func open(cfg Config, store storage) (*Terminal, error) {
 	}
 	t := &Terminal{cfg: cfg, store: store, turn: make(chan struct{}, 1)}
 	if s.Keys != nil {
-		if t.keys, err = s.Keys.open(cfg.TMK); err != nil {
+		if t.keys, err = s.Keys.open(cfg); err != nil {
 			s.Keys = nil // sealed under another master key: as good as none
 		}
 	}
@@ -225,6 +225,10 @@ func (t *Terminal) mac() func([]byte) [8]byte {
 	key, x919 := t.keys.mak, t.cfg.MAC == MACX919
 	return func(data []byte) [8]byte {
 		switch {
+		case t.cfg.SM4 && x919:
+			return spec.MACCBCSM4(key, data)
+		case t.cfg.SM4:
+			return spec.MACCUPSM4(key, data)
 		case !x919:
 			return spec.MACCUP(key, data)
 		case len(key) == 8:
