@@ -23,6 +23,7 @@ type cli struct {
 	Init     initCmd     `cmd:"" help:"Write a configuration and a fresh local master key into a folder."`
 	Check    checkCmd    `cmd:"" help:"Validate a configuration and name what is missing; starts nothing."`
 	Terminal terminalCmd `cmd:"" help:"Register, list and block terminals."`
+	Key      keyCmd      `cmd:"" help:"Change the local master key."`
 	Payee    payeeCmd    `cmd:"" help:"Register payees by hand."`
 	Payment  paymentCmd  `cmd:"" help:"Show payments from the journal."`
 	Notice   noticeCmd   `cmd:"" help:"Show the outbox."`
