@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -107,6 +108,27 @@ func TestKeyRotateInterrupted(t *testing.T) {
 			require.True(t, string(before) == string(kept), "the key from before is kept")
 		})
 	}
+}
+
+// A rotation between two lives of the switch: keys of the session and of the zone are the same after it, so that the
+// terminal pays without a new sign-on; while the switch runs there is none.
+func TestPaymentAcrossRotation(t *testing.T) {
+	w := newWorld(t, 5*time.Second)
+	verb := keyRotateCmd{configFlag{Config: w.config()}}
+	term := w.terminal("10000001")
+	_, err := term.Pay(t.Context(), payment(1234), holder{[]string{"123456"}})
+	require.NoError(t, err)
+	require.ErrorContains(t, verb.Run(t.Context()), "another switch runs")
+	batch, addr := term.Status().Batch, w.app.listeners[0].Addr().String()
+
+	w.stopSwitch()
+	require.NoError(t, verb.Run(t.Context()))
+	t.Setenv("RINGBACK_TERMINAL_ADDR", addr)
+	w.startSwitch()
+	_, err = term.Pay(t.Context(), payment(1234), holder{[]string{"123456"}})
+	require.NoError(t, err)
+	require.Equal(t, batch, term.Status().Batch, "no new sign-on")
+	require.Len(t, w.rows(), 2)
 }
 
 // A store that a running switch or another verb has open is not rotated.
