@@ -114,15 +114,16 @@ func TestKeyRotateInterrupted(t *testing.T) {
 // terminal pays without a new sign-on; while the switch runs there is none.
 func TestPaymentAcrossRotation(t *testing.T) {
 	w := newWorld(t, 5*time.Second)
-	verb := keyRotateCmd{configFlag{Config: w.config()}}
+	verb := &keyRotateCmd{configFlag: configFlag{Config: w.config()}}
+	rotate := act{name: "key rotate", verb: verbs["key rotate"], me: thisCaller()}
 	term := w.terminal("10000001")
 	_, err := term.Pay(t.Context(), payment(1234), holder{[]string{"123456"}})
 	require.NoError(t, err)
-	require.ErrorContains(t, verb.Run(t.Context()), "another switch runs")
+	require.ErrorContains(t, verb.Run(t.Context(), rotate), "another switch runs")
 	batch, addr := term.Status().Batch, w.app.listeners[0].Addr().String()
 
 	w.stopSwitch()
-	require.NoError(t, verb.Run(t.Context()))
+	require.NoError(t, verb.Run(t.Context(), rotate))
 	t.Setenv("RINGBACK_TERMINAL_ADDR", addr)
 	w.startSwitch()
 	_, err = term.Pay(t.Context(), payment(1234), holder{[]string{"123456"}})

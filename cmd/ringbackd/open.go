@@ -25,16 +25,23 @@ func openInstallation(ctx context.Context, path string) (*installation, error) {
 	if err != nil {
 		return nil, err
 	}
-	master, err := hsm.LoadMasterKey(c.Keys.MasterFile)
+	i := &installation{config: c}
+	return i, i.reopen(ctx)
+}
+
+// reopen opens the store with the module of the master key that is there now.
+func (i *installation) reopen(ctx context.Context) error {
+	master, err := hsm.LoadMasterKey(i.config.Keys.MasterFile)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	module := hsm.New(master)
-	db, err := store.Open(ctx, store.Config{Path: c.Store.Path, Vault: module})
+	db, err := store.Open(ctx, store.Config{Path: i.config.Store.Path, Vault: module})
 	if err != nil {
-		return nil, fmt.Errorf("opening the store: %w", err)
+		return fmt.Errorf("opening the store: %w", err)
 	}
-	return &installation{config: c, module: module, db: db}, nil
+	i.module, i.db = module, db
+	return nil
 }
 
 func (i *installation) close() error { return i.db.Close() }

@@ -37,6 +37,8 @@ var verbs = map[string]verb{
 
 	"terminal add": {roles: []role{roleKeys}, changes: true, twoPersons: true,
 		blank: func() change { return &terminalAddCmd{} }},
+	"key rotate": {roles: []role{roleKeys}, changes: true, twoPersons: true,
+		blank: func() change { return &keyRotateCmd{} }},
 	"terminal list":    {roles: []role{roleView}},
 	"terminal block":   {roles: []role{roleOperate}, changes: true},
 	"terminal unblock": {roles: []role{roleOperate}, changes: true},

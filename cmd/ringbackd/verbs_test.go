@@ -121,6 +121,7 @@ var roleCases = map[string]struct {
 }{
 	"serve":            {"serve", []int{operator}, ""},
 	"terminal add":     {"terminal add 20000001 898110000000009 --line 01088886666", []int{keeper, keeperToo}, "terminal 20000001, merchant 898110000000009, line ********666, profile ecb"},
+	"key rotate":       {"key rotate", []int{keeper, keeperToo}, "local master key"},
 	"terminal list":    {"terminal list", []int{viewer}, ""},
 	"terminal block":   {"terminal block 20000001", []int{operator}, "terminal 20000001"},
 	"terminal unblock": {"terminal unblock 20000001", []int{operator}, "terminal 20000001"},
