@@ -114,21 +114,21 @@ func (n *Network) await(ctx context.Context, w *waiter) (*cups.Message, error) {
 	}
 	n.counts.answered.Add(1)
 	if r.message == nil {
-		return nil, unknown(fmt.Errorf("rejected by the centre with %s", r.reject))
+		return nil, disbelieved(fmt.Errorf("rejected by the centre with %s", r.reject))
 	}
 	return r.message, nil
 }
 
 // believe checks an answer: F128, F39, and that F4, F37 and F41 are the request's. Fields that an answer does not carry
-// are wrong when strict is set; a 0430 may leave them out. An error is of kind ErrUnknown.
+// are wrong when strict is set; a 0430 may leave them out. An error is of kind ErrDisbelieved.
 func (n *Network) believe(request, answer *cups.Message, strict bool) error {
 	if err := n.keys.verify(answer); err != nil {
 		n.counts.badMAC.Add(1)
 		n.zone.noteDoubt()
-		return unknown(err)
+		return disbelieved(err)
 	}
 	if !answer.Has(39) {
-		return unknown(errors.New("answer without F39"))
+		return disbelieved(errors.New("answer without F39"))
 	}
 	if acquirer.ResponseCode(answer.Get(39)) == acquirer.CodeMAC {
 		n.zone.noteDoubt()
@@ -136,7 +136,7 @@ func (n *Network) believe(request, answer *cups.Message, strict bool) error {
 	for _, id := range []int{4, 37, 41} {
 		if (strict || answer.Has(id)) && answer.Get(id) != request.Get(id) {
 			n.counts.mismatched.Add(1)
-			return unknown(fmt.Errorf("answer with another F%d", id))
+			return disbelieved(fmt.Errorf("answer with another F%d", id))
 		}
 	}
 	return nil
@@ -152,3 +152,6 @@ func notSent(err error) error {
 
 // unknown marks an error as one that leaves open what the host did.
 func unknown(err error) error { return fmt.Errorf("%w: %w", acquirer.ErrUnknown, err) }
+
+// disbelieved marks an error as unknown, though an answer came.
+func disbelieved(err error) error { return fmt.Errorf("%w: %w", acquirer.ErrDisbelieved, err) }

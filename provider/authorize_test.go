@@ -53,9 +53,9 @@ func answerFaults() map[string]fault {
 		"96":         {host: another(39, "96"), code: "96"},
 		"A0":         {host: another(39, "A0"), code: "A0"},
 		"silence":    {host: silent, want: acquirer.ErrUnknown, after: deadline},
-		"other F4":   {host: another(4, "000000000001"), want: acquirer.ErrUnknown, says: "another F4"},
-		"other F37":  {host: another(37, "632800000043"), want: acquirer.ErrUnknown, says: "another F37"},
-		"other F41":  {host: another(41, "10000002"), want: acquirer.ErrUnknown, says: "another F41"},
+		"other F4":   {host: another(4, "000000000001"), want: acquirer.ErrDisbelieved, says: "another F4"},
+		"other F37":  {host: another(37, "632800000043"), want: acquirer.ErrDisbelieved, says: "another F37"},
+		"other F41":  {host: another(41, "10000002"), want: acquirer.ErrDisbelieved, says: "another F41"},
 		"other F11":  {host: another(11, "000999"), want: acquirer.ErrUnknown, after: deadline, late: 1},
 		"other F7":   {host: another(7, "1124150406"), want: acquirer.ErrUnknown, after: deadline, late: 1},
 		"other F33":  {host: another(33, "48020000"), want: acquirer.ErrUnknown, after: deadline, late: 1},
@@ -64,20 +64,20 @@ func answerFaults() map[string]fault {
 			time.AfterFunc(40*time.Second, func() { good(l, m) })
 		}},
 		"twice": {code: "00", late: 1, host: func(l *hostLink, m *cups.Message) { good(l, m); good(l, m) }},
-		"wrong MAC": {want: acquirer.ErrUnknown, says: "MAC differs", host: func(l *hostLink, m *cups.Message) {
+		"wrong MAC": {want: acquirer.ErrDisbelieved, says: "MAC differs", host: func(l *hostLink, m *cups.Message) {
 			l.send(approve(m).set(128, "00000000"))
 		}},
-		"lower-case MAC": {want: acquirer.ErrUnknown, says: "MAC differs", host: func(l *hostLink, m *cups.Message) {
+		"lower-case MAC": {want: acquirer.ErrDisbelieved, says: "MAC differs", host: func(l *hostLink, m *cups.Message) {
 			d := l.host.sign(approve(m))
 			l.send(d.set(128, strings.ToLower(d.Get(128))))
 		}},
-		"no MAC": {want: acquirer.ErrUnknown, host: func(l *hostLink, m *cups.Message) { l.send(approve(m)) }},
-		"no F39": {want: acquirer.ErrUnknown, says: "F39", host: func(l *hostLink, m *cups.Message) {
+		"no MAC": {want: acquirer.ErrDisbelieved, host: func(l *hostLink, m *cups.Message) { l.send(approve(m)) }},
+		"no F39": {want: acquirer.ErrDisbelieved, says: "F39", host: func(l *hostLink, m *cups.Message) {
 			d := approve(m)
 			d.Unset(39)
 			l.send(l.host.sign(d))
 		}},
-		"altered after MAC": {want: acquirer.ErrUnknown, host: func(l *hostLink, m *cups.Message) {
+		"altered after MAC": {want: acquirer.ErrDisbelieved, host: func(l *hostLink, m *cups.Message) {
 			l.send(l.host.sign(approve(m).set(39, "51")).set(39, "00"))
 		}},
 	}
@@ -98,10 +98,10 @@ func lineFaults() map[string]fault {
 		"reversal's answer": {want: acquirer.ErrUnknown, after: deadline, host: func(l *hostLink, m *cups.Message) {
 			l.send(l.host.sign(answerTo(m, "0430", 3, 4, 7, 11, 32, 33, 37, 41).set(39, "00")))
 		}},
-		"rejected": {want: acquirer.ErrUnknown, says: "00045", host: func(l *hostLink, _ *cups.Message) {
+		"rejected": {want: acquirer.ErrDisbelieved, says: "00045", host: func(l *hostLink, _ *cups.Message) {
 			l.sendRaw(framed(rejected(l.host.frame("0200"), "00045")))
 		}},
-		"rejected answer": {want: acquirer.ErrUnknown, says: "00055", host: func(l *hostLink, m *cups.Message) {
+		"rejected answer": {want: acquirer.ErrDisbelieved, says: "00055", host: func(l *hostLink, m *cups.Message) {
 			frame, err := l.host.sign(approve(m)).Pack()
 			require.NoError(l.host.t, err)
 			copy(frame[41:], "00055")
@@ -137,6 +137,7 @@ func TestFaults(t *testing.T) {
 				a, err := w.authorize(t, 42)
 				require.Equal(t, c.after, time.Since(begin))
 				require.ErrorIs(t, err, c.want)
+				require.Equal(t, c.want == acquirer.ErrDisbelieved, isKind(err, acquirer.ErrDisbelieved))
 				require.Equal(t, c.code, a.Code)
 				if c.says != "" {
 					require.ErrorContains(t, err, c.says)

@@ -13,6 +13,8 @@ type outcome struct {
 	event  Event
 	detail string
 	auth   Authorization
+
+	answered bool // by the host, believed or not: the debit is no longer on its way
 }
 
 // authorize sends the debit and makes the outcome durable. r.Transaction is durable as Sent.
@@ -37,13 +39,13 @@ func judge(auth Authorization, err error) outcome {
 	case errors.Is(err, ErrNotSent):
 		return outcome{state: Declined, code: CodeUnreachable, event: EventNotSent, detail: err.Error()}
 	case err != nil:
-		return outcome{state: Reversing, code: CodeNoAnswer, event: EventUnknown, detail: err.Error()}
+		return outcome{state: Reversing, code: CodeNoAnswer, event: EventUnknown, detail: err.Error(), answered: errors.Is(err, ErrDisbelieved)}
 	case auth.Code == CodeApproved:
-		return outcome{state: Approved, code: CodeApproved, event: EventApprove, auth: auth}
+		return outcome{state: Approved, code: CodeApproved, event: EventApprove, auth: auth, answered: true}
 	case auth.Code.Unknown():
-		return outcome{state: Reversing, code: CodeNoAnswer, event: EventUnknown, detail: "host answered " + string(auth.Code), auth: auth}
+		return outcome{state: Reversing, code: CodeNoAnswer, event: EventUnknown, detail: "host answered " + string(auth.Code), auth: auth, answered: true}
 	}
-	return outcome{state: Declined, code: auth.Code, event: EventDecline, auth: auth}
+	return outcome{state: Declined, code: auth.Code, event: EventDecline, auth: auth, answered: true}
 }
 
 // conclude moves a debit out of Sent. An undo may have come meanwhile: then an approval is undone as well.
@@ -52,7 +54,7 @@ func (s *Switch) conclude(ctx context.Context, t *Transaction, o outcome) (*Tran
 		now := time.Now()
 		next, c := o.apply(t, now)
 		if next.State == Reversing {
-			if err := s.owe(t, &c, CodeNoAnswer, now); err != nil {
+			if err := s.owe(t, &c, CodeNoAnswer, o.answered); err != nil {
 				return nil, s.checked(err)
 			}
 		}
@@ -92,16 +94,37 @@ func (o outcome) apply(t *Transaction, now time.Time) (*Transaction, Change) {
 }
 
 // owe adds to a change the 0420 that it makes owed. The reversal takes an id of its own, so that its trace number is
-// as durable as the debit's.
-func (s *Switch) owe(t *Transaction, c *Change, reason ResponseCode, now time.Time) error {
-	id, err := s.Journal.NewID(now)
+// as durable as the debit's. It may leave at once when the debit is answered; else it waits for the deadline of the
+// debit, which it would overtake (DESIGN section 4, rule 4).
+func (s *Switch) owe(t *Transaction, c *Change, reason ResponseCode, answered bool) error {
+	id, err := s.Journal.NewID(c.At)
 	if err != nil {
 		return err
 	}
-	c.Reversal = &Reversal{ID: id, Transaction: t.ID, Reason: reason, Due: now,
-		Host: HostKey{Time: HostTime(now), STAN: id.STAN()}}
+	due := c.At
+	if !answered {
+		due = s.deadline(t, c.At)
+	}
+	c.Reversal = &Reversal{ID: id, Transaction: t.ID, Reason: reason, Due: due,
+		Host: HostKey{Time: HostTime(c.At), STAN: id.STAN()}}
 	return nil
 }
+
+// deadline returns the deadline of a debit, or now when it has passed. One that lies farther ahead than any debit waits
+// was written before the clock was set back, and means no more than that.
+func (s *Switch) deadline(t *Transaction, now time.Time) time.Time {
+	latest := now.Add(s.longestWait())
+	switch {
+	case t.Deadline.Before(now):
+		return now
+	case t.Deadline.After(latest):
+		return latest
+	}
+	return t.Deadline
+}
+
+// longestWait is how long a debit may wait for its answer under this configuration or the one before it.
+func (s *Switch) longestWait() time.Duration { return max(s.Limits.HostTimeout, terminalPatience) }
 
 // LateAnswer takes an answer to a debit that nobody waits for any more: it came after the deadline, or twice. It is
 // evidence and changes nothing else: a passed deadline is final (DESIGN section 4, rule 3).

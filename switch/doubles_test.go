@@ -104,6 +104,10 @@ func answer(code ResponseCode) func(context.Context, AuthorizationRequest) (Auth
 	}
 }
 
+func refused(err error) func(context.Context, AuthorizationRequest) (Authorization, error) {
+	return func(context.Context, AuthorizationRequest) (Authorization, error) { return Authorization{}, err }
+}
+
 func silence(ctx context.Context, _ AuthorizationRequest) (Authorization, error) {
 	<-ctx.Done()
 	return Authorization{}, errors.Join(ErrUnknown, ctx.Err())

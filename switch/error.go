@@ -90,3 +90,7 @@ var (
 	ErrNotSent      = errors.New("nothing was sent")                 // Network.Authorize: no byte left for the host
 	ErrUnknown      = errors.New("outcome at the host is not known") // Network.Authorize: the debit must be undone
 )
+
+// ErrDisbelieved is the kind of [ErrUnknown] that says: an answer to the request came, and cannot be believed. What the
+// host did stays open, but the request is no longer on its way.
+var ErrDisbelieved = fmt.Errorf("%w, for its answer is not to be believed", ErrUnknown)

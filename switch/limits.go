@@ -50,6 +50,10 @@ const (
 	// tokenSkew is how far a token's time may lie in the future: two nodes' clocks differ.
 	tokenSkew = 5 * time.Second
 
+	// terminalPatience is how long a terminal waits for the answer to its debit (PROTOCOL 1.2): no debit waits longer for
+	// the host's.
+	terminalPatience = 60 * time.Second
+
 	// reversalFirst and reversalMax bound the pause between repeats of a 0420: 5, 10, 20 ... 300 s.
 	reversalFirst = 5 * time.Second
 	reversalMax   = 300 * time.Second

@@ -109,10 +109,11 @@ type Network interface {
 	// error says what is missing.
 	Ready() error
 	// Authorize sends a debit and waits for its answer until ctx ends. Errors: [ErrNotSent] when no byte left;
-	// [ErrUnknown] for all else: no answer, a link cut, a wrong MAC, an answer whose F4, F37 or F41 differ.
+	// [ErrUnknown] for all else: no answer, or a link cut; of its kind [ErrDisbelieved] when an answer came with a wrong
+	// MAC or another F4, F37 or F41, or the centre sent the request back.
 	// An answer that comes later goes to the handler of late answers.
 	Authorize(ctx context.Context, r AuthorizationRequest) (Authorization, error)
-	// Reverse sends a 0420 for t, unchanged at each repeat, and waits for the 0430 until ctx ends. Errors as
-	// Authorize's.
+	// Reverse sends a 0420 for t, unchanged at each repeat, and waits for the 0430 until ctx ends. It takes the link that
+	// carried the debit while that lives. Errors as Authorize's.
 	Reverse(ctx context.Context, r Reversal, t *Transaction) (ResponseCode, error)
 }

@@ -8,7 +8,8 @@ import (
 )
 
 // Recover turns every debit found Sent into one that is undone: the answer it waited for died with the process that
-// sent it (DESIGN section 4, rule 2). It must return nil before a listener opens; it returns how many it found.
+// sent it (DESIGN section 4, rule 2). Its reversal is queued now and sent at the debit's deadline, for the debit may
+// still be on its way. It must return nil before a listener opens; it returns how many it found.
 func (s *Switch) Recover(ctx context.Context) (int, error) {
 	if err := s.pullForward(ctx); err != nil {
 		return 0, err
@@ -62,7 +63,7 @@ func (s *Switch) abandon(ctx context.Context, t *Transaction, cause Event) error
 		next.Code, next.Answered = CodeNoAnswer, now
 	}
 	c := Change{At: now, Event: cause}
-	if err := s.owe(t, &c, CodeNoAnswer, now); err != nil {
+	if err := s.owe(t, &c, CodeNoAnswer, false); err != nil {
 		return err
 	}
 	err := s.Journal.Move(ctx, t, &next, c)

@@ -91,7 +91,7 @@ func (s *Switch) untilDue(ctx context.Context, underWay bool) error {
 	if ok {
 		pause = max(time.Until(at), time.Millisecond)
 	}
-	if pause > reversalMax+reversalMax/10 {
+	if pause > s.longestPause() {
 		return s.pullForward(ctx)
 	}
 	if underWay {
@@ -107,7 +107,13 @@ func (s *Switch) untilDue(ctx context.Context, underWay bool) error {
 	return nil
 }
 
+// longestPause is how far ahead a reversal falls due at most.
+func (s *Switch) longestPause() time.Duration {
+	return max(reversalMax+reversalMax/10, s.longestWait())
+}
+
 // pullForward makes reversals due that wait longer than any pause lasts: the clock was set back after they were put off.
+// One that was never sent may wait for the deadline of its debit, which is at most so far away.
 func (s *Switch) pullForward(ctx context.Context) error {
 	now := time.Now()
 	all, err := s.Journal.Due(ctx, now.AddDate(100, 0, 0), queueSize)
@@ -115,10 +121,12 @@ func (s *Switch) pullForward(ctx context.Context) error {
 		return fmt.Errorf("reading the reversal queue: %w", err)
 	}
 	for _, r := range all {
-		if r.Due.Sub(now) <= reversalMax+reversalMax/10 {
+		if r.Due.Sub(now) <= s.longestPause() {
 			continue
 		}
-		r.Due = now
+		if r.Due = now; r.Tries == 0 {
+			r.Due = now.Add(s.longestWait())
+		}
 		if err := s.checked(s.Journal.Reschedule(ctx, r)); err != nil && !errors.Is(err, ErrNotFound) {
 			return fmt.Errorf("making a reversal due: %w", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -36,8 +37,8 @@ func wantedPairs() map[string]bool {
 	always := []string{"debit", "undo", "restart"}
 	more := map[string][]string{
 		"-":         {"late yes", "late no"},
-		"sent":      {"other", "yes", "no", "unknown", "unsent", "overdue"},
-		"approved":  {"other", "yes", "no", "unknown", "late yes", "late no"},
+		"sent":      {"other", "yes", "no", "unknown", "silence", "unsent", "overdue"},
+		"approved":  {"other", "yes", "no", "unknown", "silence", "late yes", "late no"},
 		"declined":  {"other", "late yes", "late no"},
 		"reversing": {"other", "yes", "no", "late yes", "late no", "done", "again"},
 		"reversed":  {"other", "late yes", "late no"},
@@ -80,8 +81,14 @@ func meet(t *testing.T, want stateRow) {
 		require.Len(t, rows, 1)
 		next = rows[0].State.String()
 	}
-	if len(w.mem.queue) > 0 && (want.state != "reversing" || want.event == "again") {
-		owed = "0420"
+	for _, r := range w.mem.queue {
+		switch {
+		case want.state == "reversing" && want.event != "again": // owed before
+		case r.Due.After(time.Now()):
+			owed = "0420 later"
+		default:
+			owed = "0420"
+		}
 	}
 	require.Equal(t, want.next, next, "next state")
 	require.Equal(t, want.owed, owed, "owed")
@@ -146,6 +153,7 @@ func (w *world) happen(t *testing.T, r DebitRequest, sent *Transaction, event st
 	host := map[string]outcome{
 		"yes": judge(Authorization{Code: "00"}, nil), "no": judge(Authorization{Code: "51"}, nil),
 		"unknown": judge(Authorization{Code: "96"}, nil), "unsent": judge(Authorization{}, ErrNotSent),
+		"silence": judge(Authorization{}, ErrUnknown),
 	}
 	switch event {
 	case "debit":
@@ -160,7 +168,7 @@ func (w *world) happen(t *testing.T, r DebitRequest, sent *Transaction, event st
 	case "undo":
 		undo(t, w, r.STAN)
 		return "00"
-	case "yes", "no", "unknown", "unsent":
+	case "yes", "no", "unknown", "silence", "unsent":
 		row, err := w.conclude(t.Context(), sent, host[event])
 		require.NoError(t, err)
 		return string(row.Code)
@@ -178,6 +186,7 @@ func (w *world) happen(t *testing.T, r DebitRequest, sent *Transaction, event st
 			return string(w.mem.all()[0].Code)
 		}
 	case "overdue":
+		time.Sleep(time.Until(sent.Deadline) + overdueGrace)
 		require.NoError(t, w.abandon(t.Context(), sent, EventOverdue))
 		return string(w.mem.all()[0].Code)
 	case "done":

@@ -62,7 +62,7 @@ func (s *Switch) undo(ctx context.Context, t *Transaction, r UndoRequest, now ti
 		next.UndoWanted, next.Code, next.Answered = true, CodeNoAnswer, now
 	case Approved:
 		next.State, next.Code, next.Answered = Reversing, CodeNoAnswer, now
-		if err := s.owe(t, &c, r.Reason, now); err != nil {
+		if err := s.owe(t, &c, r.Reason, true); err != nil {
 			return nil, err
 		}
 	case Settled, Paying, Paid:

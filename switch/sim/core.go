@@ -54,6 +54,7 @@ type coreRun struct {
 	life     *coreLife // the one whose line is open, or nil
 	lives    int
 	fullTill time.Time // the disk is full until then
+	forward  time.Time // when the clock was last set forward
 	owners   map[string][]coreOwner
 	events   []coreEvent
 	broken   []coreViolation
@@ -65,7 +66,7 @@ type coreCount struct {
 	payments, approved, undone, declined, unanswered int
 	unconfirmed                                      int // approved, but the terminal lost its memory: the batch will tell
 	overtaken                                        int // debited by a forgetful host behind the reversal: its list will tell
-	hasty                                            int // of these, how many before the debit's deadline
+	hasty                                            int // before its deadline, since the clock was set forward meanwhile
 	messages, crashes, lives                         int
 	virtual                                          time.Duration
 }
@@ -176,7 +177,20 @@ func (w *coreRun) setClock(life uint64) {
 		jump = -jump
 	}
 	w.tell(acquirer.TerminalKey{}, "the clock is set by "+jump.String())
-	w.mem.shiftDue(-jump)
+	w.mem.shiftTimes(-jump)
+	if jump > 0 {
+		w.mu.Lock()
+		w.forward = time.Now()
+		w.mu.Unlock()
+	}
+}
+
+// setForwardSince reports whether the clock was set forward after a moment: then a deadline seemed to have passed that
+// had not, and nobody in the switch can know.
+func (w *coreRun) setForwardSince(at time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.forward.After(at)
 }
 
 // open makes a life the one that terminals and host reach; nil closes the line.

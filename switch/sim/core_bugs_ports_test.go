@@ -95,6 +95,16 @@ func (j *hasty) Move(ctx context.Context, old, next *acquirer.Transaction, c acq
 	return j.Memory.Move(ctx, old, next, c)
 }
 
+// beforeDeadline owes every reversal at once.
+type beforeDeadline struct{ *Memory }
+
+func (j *beforeDeadline) Move(ctx context.Context, old, next *acquirer.Transaction, c acquirer.Change) error {
+	if c.Reversal != nil {
+		c.Reversal.Due = c.At
+	}
+	return j.Memory.Move(ctx, old, next, c)
+}
+
 // noNotices drops the outbox.
 type noNotices struct{ *Memory }
 

@@ -73,6 +73,8 @@ func reversalBugs() []coreBug {
 		{name: "reversal never finished", story: "an answered reversal stays in the queue", journal: func(_ *coreLife, m *Memory) acquirer.Journal { return &neverFinished{m} }},
 		{name: "reversal before the debit is answered", story: "an undo sends the 0420 while the debit is at the host", worse: forgetfulHost,
 			journal: func(_ *coreLife, m *Memory) acquirer.Journal { return &hasty{m} }},
+		{name: "reversal before the deadline", story: "a restart or a cut link sends the 0420 at once", worse: cutAndForget,
+			journal: func(_ *coreLife, m *Memory) acquirer.Journal { return &beforeDeadline{m} }},
 	}
 }
 
@@ -188,6 +190,10 @@ func cancelling(o *coreOptions)     { o.cancels = true }
 func disorder(o *coreOptions)       { o.cancels, o.unordered, o.slowDisk = true, true, true }
 func lateAndDead(o *coreOptions)    { o.faults.slow, o.faults.crash = 5000, 250 }
 func cancelAndDie(o *coreOptions)   { o.cancels, o.faults.crash = true, 200 }
+func cutAndForget(o *coreOptions) {
+	o.forgetful, o.faults.cut, o.faults.crash = true, 1000, 120
+	o.faults.network.hold = 3000
+}
 func forgetfulHost(o *coreOptions) {
 	o.forgetful, o.cancels = true, true
 	o.faults.network.hold = 3000

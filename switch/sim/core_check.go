@@ -22,7 +22,7 @@ import (
 //	amount      what stands at the host is what the row says
 //	slip        who holds an approval has been debited, once, and the row says so
 //	undone      who holds none has not been debited, or the row is on the worklist
-//	order       no debit is booked behind its reversal while somebody waits for its answer
+//	order       no debit comes to the host behind its reversal before its deadline, unless the clock was set forward
 //	listed      a debit that the host approves after it answered its reversal with 25 is on the worklist
 //	notice      exactly one notice for every approval, none else
 //	same-answer a repeat is answered as the first was, or 98 after an undo; after an acknowledged undo never 00
@@ -117,13 +117,14 @@ func (c *checker) path(r *record) {
 // debit compares a row with the host's debit of it.
 func (c *checker) debit(t *acquirer.Transaction, d *coreHostDebit) {
 	w := c.w
+	if d.early {
+		w.violate("order", t.Key, "the reversal overtook a debit whose deadline had not passed")
+	}
 	switch {
 	case t.State == acquirer.Approved && d.standing != 1:
 		w.violate("slip", t.Key, "the row is approved, %d debits stand", d.standing)
-	case t.State == acquirer.Reversed && d.standing == 1 && d.overtaken:
-		c.overtaken(t, d)
-	case t.State == acquirer.Reversed && d.standing == 1 && d.early:
-		w.violate("order", t.Key, "the reversal overtook a debit that was waited for")
+	case t.State == acquirer.Reversed && d.standing == 1 && (d.overtaken || d.hasty):
+		c.overtaken(t, d.hasty)
 	case d.standing == 1 && d.amount != t.Amount:
 		w.violate("amount", t.Key, "%s fen stand at the host, %s in the row", d.amount, t.Amount)
 	case t.State != acquirer.Approved && d.standing != 0 && t.Exception == "":
@@ -134,9 +135,9 @@ func (c *checker) debit(t *acquirer.Transaction, d *coreHostDebit) {
 
 // overtaken is a debit that stands because a host that does not remember booked it behind its reversal. Only the
 // host's list tells, unless its approval came late: then the switch knows, and people must.
-func (c *checker) overtaken(t *acquirer.Transaction, d *coreHostDebit) {
+func (c *checker) overtaken(t *acquirer.Transaction, hasty bool) {
 	c.w.count.overtaken++
-	if d.booked.Before(t.Deadline) {
+	if hasty {
 		c.w.count.hasty++
 	}
 	if t.HostCode == acquirer.CodeApproved && t.Exception == "" {

@@ -39,10 +39,12 @@ type coreHostDebit struct {
 	code      acquirer.ResponseCode
 	flawed    bool // another amount was booked than was asked for
 	standing  int  // 1: the card is debited; anything but 0 and 1 is a fault
-	overtaken bool // booked behind its reversal, by a host that does not remember, when nobody waited for it any more
-	early     bool // the same, but somebody still waited
+	overtaken bool // came behind its reversal, after its deadline
+	hasty     bool // the same before its deadline, which seemed to have passed since the clock had been set forward
+	early     bool // the same before its deadline, without such a reason
 	ever      bool // was standing once
-	booked    time.Time
+	sent      time.Time
+	deadline  time.Time // by the clock of the life that sent it
 }
 
 func newCoreHost(w *coreRun) *coreHost {
@@ -81,6 +83,9 @@ func (h *coreHost) debit(d coreHostDebit, _ uint64) {
 	if known == nil {
 		known = &d
 		h.debits[d.key] = known
+		if _, behind := h.undone[d.key]; behind {
+			h.overtook(known)
+		}
 		h.book(known)
 	}
 	h.w.tell(d.subject, fmt.Sprintf("host< 0200 (%d): %s, %d standing", nth, known.code, known.standing))
@@ -90,6 +95,18 @@ func (h *coreHost) debit(d coreHostDebit, _ uint64) {
 		r.badMAC, r.code = true, acquirer.CodeApproved
 	}
 	h.answer(m, r, d.subject, key)
+}
+
+// overtook says why a debit may have come behind its reversal.
+func (h *coreHost) overtook(d *coreHostDebit) {
+	switch {
+	case !time.Now().Before(d.deadline):
+		d.overtaken = true
+	case h.w.setForwardSince(d.sent):
+		d.hasty = true
+	default:
+		d.early = true
+	}
 }
 
 // book decides about a new debit.
@@ -123,14 +140,9 @@ func (h *coreHost) book(d *coreHostDebit) {
 // take debits the card.
 func (h *coreHost) take(d *coreHostDebit) {
 	d.standing++
-	d.ever, d.booked = true, time.Now()
+	d.ever = true
 	h.balance[d.card] -= d.amount
 	h.held += d.amount
-	if _, behind := h.undone[d.key]; behind {
-		l := h.w.reachable()
-		d.early = l != nil && l.link.waits(coreMatch{coreDebit, d.key})
-		d.overtaken = !d.early
-	}
 }
 
 // reverse takes a 0420 for t.

@@ -64,7 +64,8 @@ func (k *coreLink) Authorize(ctx context.Context, r acquirer.AuthorizationReques
 	t := r.Transaction
 	m := coreMatch{coreDebit, t.Host}
 	reply, err := k.exchange(ctx, m, t.Key, uint64(t.ID), 0, func(copy uint64) {
-		k.l.w.host.debit(coreHostDebit{key: t.Host, id: t.ID, subject: t.Key, amount: t.Amount, card: t.Card, payee: r.PayeeCard}, copy)
+		k.l.w.host.debit(coreHostDebit{key: t.Host, id: t.ID, subject: t.Key, amount: t.Amount, card: t.Card, payee: r.PayeeCard,
+			sent: t.Opened, deadline: t.Deadline}, copy)
 	})
 	if err != nil {
 		return acquirer.Authorization{}, err
@@ -106,7 +107,7 @@ func (k *coreLink) exchange(ctx context.Context, m coreMatch, subject acquirer.T
 	}
 	reply, err := k.await(ctx, answers, key)
 	if err == nil && (reply.badMAC || reply.badFen) && !w.plant.trusts {
-		err = fmt.Errorf("%w: the answer cannot be trusted", acquirer.ErrUnknown)
+		err = fmt.Errorf("%w: the answer cannot be trusted", acquirer.ErrDisbelieved)
 	}
 	return reply, err
 }
@@ -150,13 +151,6 @@ func (k *coreLink) forget(m coreMatch) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	delete(k.pending, k.matching(m))
-}
-
-// waits reports whether somebody waits for an answer.
-func (k *coreLink) waits(m coreMatch) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.pending[k.matching(m)] != nil
 }
 
 // reversalOf returns what waits for the answer to the reversal of a debit, or m when nothing does.

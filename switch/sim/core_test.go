@@ -152,6 +152,6 @@ func tellStory(t *testing.T, o coreOptions, v coreViolation) string {
 
 // summary is a count in words.
 func (c coreCount) summary() string {
-	return fmt.Sprintf("%d payments (%d approved, %d undone, %d declined, %d forgotten by the terminal of which %d wait for its batch, %d overtaken at a forgetful host, %d of them before the deadline), %d messages, %d crashes, %d lives, %.1f virtual days",
+	return fmt.Sprintf("%d payments (%d approved, %d undone, %d declined, %d forgotten by the terminal of which %d wait for its batch, %d overtaken at a forgetful host, %d of them because the clock was set forward), %d messages, %d crashes, %d lives, %.1f virtual days",
 		c.payments, c.approved, c.undone, c.declined, c.unanswered, c.unconfirmed, c.overtaken, c.hasty, c.messages, c.crashes, c.lives, c.virtual.Hours()/24)
 }

@@ -73,10 +73,16 @@ func (m *Memory) Crash() {
 	}
 }
 
-// shiftDue moves the due times of all reversals.
-func (m *Memory) shiftDue(d time.Duration) {
+// shiftTimes moves what the journal holds of the future: the due times of all reversals and the deadlines of all debits
+// that wait.
+func (m *Memory) shiftTimes(d time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for _, r := range m.rows {
+		if r.txn.State == acquirer.Sent {
+			r.txn.Deadline = r.txn.Deadline.Add(d)
+		}
+	}
 	for id, r := range m.queue {
 		r.Due = r.Due.Add(d)
 		m.queue[id] = r

@@ -43,7 +43,7 @@ func stackBugs() []stackBug {
 		{"notice outside the transaction", ports(stackBugNoticeLater), "", 3, 200},
 		{"no answer taken for a refusal", line(stackBugSilenceRefuses), "", 2, 200},
 		{"open debits not taken up after a restart", ports(stackBugNoRecovery), "", 3, 200},
-		{"open debits declined after a restart", ports(stackBugRestartDeclines), "", 3, 200},
+		{"open debits declined after a restart", ports(stackBugRestartDeclines), "", 20, 200},
 		{"store errors ignored", ports(stackBugIgnoresDisk), "", 50, 200},
 		{"reversals wait for a clock that was set back", ports(stackBugOldClock), "clock set back", 9, 200},
 		{"94 of the host taken for a refusal", line(stackBugRepeatRefuses), "doubled messages", 10, 200},

@@ -1,0 +1,99 @@
+package acquirer
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A clock that is set back makes no reversal wait for as long.
+func TestReversalAfterClockSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.net.authorize = answer("96")
+		_, err := w.Debit(t.Context(), w.request(t, 1, 1234), nothing)
+		require.NoError(t, err)
+		for id, r := range w.mem.queue {
+			r.Due = time.Now().Add(5 * time.Hour)
+			w.mem.queue[id] = r
+		}
+		_, err = w.Recover(t.Context())
+		require.NoError(t, err)
+		w.start(t)
+		time.Sleep(w.longestWait() - time.Second)
+		require.Equal(t, Reversing, w.mem.all()[0].State, "its debit's deadline may be so far away")
+		time.Sleep(2 * time.Second)
+		require.Equal(t, Reversed, w.mem.all()[0].State)
+	})
+}
+
+// A reversal may not overtake its debit: it leaves when the host has answered the debit, or at the debit's deadline. The
+// terminal does not wait for that.
+func TestReversalWaitsForTheDebit(t *testing.T) {
+	const deadline = 30 * time.Second
+	restart := func(ahead time.Duration) func(*testing.T, *world) {
+		return func(t *testing.T, w *world) {
+			row := w.mem.all()[0]
+			row.Deadline = time.Now().Add(ahead)
+			w.mem.rows[row.ID] = row
+			n, err := w.Recover(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, 1, n)
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		first func(context.Context, AuthorizationRequest) (Authorization, error)
+		then  func(*testing.T, *world) // what happens to a debit that nobody waits for; nil: nothing
+		code  ResponseCode
+		sent  time.Duration // when the 0420 leaves
+	}{
+		{"link cut", refused(ErrUnknown), nil, "98", deadline},
+		{"any other error", refused(errors.New("what")), nil, "98", deadline},
+		{"wrong MAC", refused(ErrDisbelieved), nil, "98", 0},
+		{"host 96", answer("96"), nil, "98", 0},
+		{"undo of an approval", answer("00"), func(t *testing.T, w *world) { undo(t, w, 1) }, "00", 0},
+		{"restart", nil, restart(deadline), "98", deadline},
+		{"restart just before the deadline", nil, restart(time.Nanosecond), "98", time.Nanosecond},
+		{"restart at the deadline", nil, restart(0), "98", 0},
+		{"restart after the deadline", nil, restart(-time.Second), "98", 0},
+		{"restart, the clock was set back a little", nil, restart(deadline + 20*time.Second), "98", deadline + 20*time.Second},
+		{"restart, the clock was set back by hours", nil, restart(5 * time.Hour), "98", terminalPatience},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				begin := time.Now()
+				var left []time.Duration
+				w.net.reverse = func(context.Context, Reversal, *Transaction) (ResponseCode, error) {
+					left = append(left, time.Since(begin))
+					return "25", nil
+				}
+				r := w.request(t, 1, 1234)
+				if c.first == nil {
+					w.rowIn(t, r, "sent")
+				} else {
+					w.net.authorize = c.first
+					tx, err := w.Debit(t.Context(), r, nothing)
+					require.NoError(t, err)
+					require.Equal(t, c.code, tx.Code)
+				}
+				if c.then != nil {
+					c.then(t, w)
+				}
+				require.Zero(t, time.Since(begin), "the terminal's answer waits for nothing")
+				require.Equal(t, Reversing, w.mem.all()[0].State)
+				w.start(t)
+				time.Sleep(2 * time.Minute)
+				require.Len(t, left, 1)
+				require.GreaterOrEqual(t, left[0], c.sent)
+				require.Less(t, left[0], c.sent+time.Second)
+				require.Equal(t, Reversed, w.mem.all()[0].State)
+			})
+		})
+	}
+}
