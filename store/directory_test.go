@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -43,6 +44,48 @@ func TestTerminal(t *testing.T) {
 	require.Equal(t, full, *got)
 	require.ErrorIs(t, db.SaveSession(t.Context(), "99999999", session), acquirer.ErrNotFound)
 	require.ErrorIs(t, db.SetBlocked(t.Context(), "99999999", true), acquirer.ErrNotFound)
+}
+
+func TestAlarms(t *testing.T) {
+	db := openNew(t)
+	for _, id := range []acquirer.TerminalID{"10000001", "10000002", "10000003"} {
+		require.NoError(t, db.AddTerminal(t.Context(), acquirer.Terminal{ID: id, Merchant: "898110000000001", Blocked: id == "10000003"}))
+	}
+	blocked := func() (out []bool) {
+		all, err := db.Terminals(t.Context())
+		require.NoError(t, err)
+		for _, term := range all {
+			out = append(out, term.Blocked)
+		}
+		return out
+	}
+	marks := func() []AlarmMark {
+		all, err := db.Alarms(t.Context())
+		require.NoError(t, err)
+		return all
+	}
+	at := timeOf(micros(noon))
+	require.Empty(t, marks())
+	for _, a := range []acquirer.Alarm{
+		{Terminal: "10000002", Kind: acquirer.AlarmLookUps, At: at},
+		{Terminal: "10000002", Kind: acquirer.AlarmLookUps, At: at.Add(time.Hour), Block: true},
+		{Terminal: "10000002", Kind: acquirer.AlarmLookUps, At: at.Add(2 * time.Hour)}, // it stays blocked
+		{Terminal: "10000003", Kind: "another", At: at},
+	} {
+		require.NoError(t, db.RaiseAlarm(t.Context(), a))
+	}
+	require.ErrorIs(t, db.RaiseAlarm(t.Context(), acquirer.Alarm{Terminal: "99999999", Kind: "another", At: at}), acquirer.ErrNotFound)
+	require.Equal(t, []AlarmMark{
+		{"10000002", acquirer.AlarmLookUps, at, at.Add(2 * time.Hour), 3},
+		{"10000003", "another", at, at, 1},
+	}, marks())
+	require.Equal(t, []bool{false, true, true}, blocked())
+
+	require.NoError(t, db.SetBlocked(t.Context(), "10000003", true), "who blocks has not seen to anything")
+	require.Len(t, marks(), 2)
+	require.NoError(t, db.SetBlocked(t.Context(), "10000002", false))
+	require.Equal(t, []AlarmMark{{"10000003", "another", at, at, 1}}, marks())
+	require.Equal(t, []bool{false, false, true}, blocked())
 }
 
 func TestZoneKey(t *testing.T) {

@@ -61,9 +61,9 @@ func (db *DB) Reschedule(ctx context.Context, r acquirer.Reversal) error {
 	return db.update(ctx, call{writeReschedule, []any{int64(r.Tries), micros(r.Due), string(r.HostCode), mac[:], int64(r.ID)}})
 }
 
-// update carries out one statement on a row that must be there.
-func (db *DB) update(ctx context.Context, c call) error {
-	rows, err := db.commits.submit(ctx, newOp(c))
+// update carries out statements of which the first is on a row that must be there.
+func (db *DB) update(ctx context.Context, calls ...call) error {
+	rows, err := db.commits.submit(ctx, newOp(calls...))
 	if err == nil && rows == 0 {
 		return acquirer.ErrNotFound
 	}

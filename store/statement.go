@@ -21,6 +21,9 @@ const (
 	writeTerminal
 	writeSession
 	writeBlocked
+	writeBlockedToo
+	writeAlarm
+	writeAlarmsSeen
 	writePayee
 	writePayeeCard
 	writePayeeStatus
@@ -79,6 +82,11 @@ var writes = [...]string{
 	writeSession: `UPDATE terminal SET batch = $1, signed_on = $2, pik = $3, mak = $4, tdk = $5, old_mak = $6, since = $7
 		WHERE id = $8`,
 	writeBlocked: `UPDATE terminal SET blocked = $1 WHERE id = $2`,
+	// One that is blocked stays so.
+	writeBlockedToo: `UPDATE terminal SET blocked = CASE WHEN blocked = 0 THEN $1 ELSE blocked END WHERE id = $2`,
+	writeAlarm: `INSERT INTO alarm (terminal, kind, first, last, count) VALUES ($1, $2, $3, $3, 1)
+		ON CONFLICT (terminal, kind) DO UPDATE SET last = excluded.last, count = alarm.count + 1`,
+	writeAlarmsSeen: `DELETE FROM alarm WHERE terminal = $1`,
 
 	writePayee: `INSERT INTO payee (id, number_index, card_version, status, key_id, sealed)
 		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
@@ -126,6 +134,7 @@ const (
 	readReversalOf
 	readTerminal
 	readTerminals
+	readAlarms
 	readPayeeByNumber
 	readPayeeByRef
 	readLastPayee
@@ -178,6 +187,7 @@ var reads = [...]string{
 	readReversalOf: selectReversal + `WHERE txn = $1 ORDER BY id`,
 	readTerminal:   selectTerminal + `WHERE id = $1`,
 	readTerminals:  selectTerminal + `ORDER BY id`,
+	readAlarms:     `SELECT terminal, kind, first, last, count FROM alarm ORDER BY terminal, kind`,
 	// The payee of the number or the one behind it: a number that nobody has costs what one costs that somebody has.
 	readPayeeByNumber: selectPayee + `AND c.version = p.card_version WHERE p.number_index >= $1
 		ORDER BY p.number_index LIMIT 1`,

@@ -52,10 +52,14 @@ func (db *DB) SaveSession(ctx context.Context, id acquirer.TerminalID, s acquire
 		column(s.TDK), column(s.OldMAK), micros(s.Since), string(id)}})
 }
 
-// SetBlocked blocks a terminal or lets it work again; it holds from the terminal's next message. [acquirer.ErrNotFound]:
-// no such terminal.
+// SetBlocked blocks a terminal or lets it work again; it holds from the terminal's next message. Who lets it work has
+// seen to its alarms, which go. [acquirer.ErrNotFound]: no such terminal.
 func (db *DB) SetBlocked(ctx context.Context, id acquirer.TerminalID, blocked bool) error {
-	return db.update(ctx, call{writeBlocked, []any{flag(blocked), string(id)}})
+	calls := []call{{writeBlocked, []any{flag(blocked), string(id)}}}
+	if !blocked {
+		calls = append(calls, call{writeAlarmsSeen, []any{string(id)}})
+	}
+	return db.update(ctx, calls...)
 }
 
 // ZoneKey implements [acquirer.Directory].

@@ -27,7 +27,7 @@ func (s *Switch) authorize(ctx context.Context, r AuthorizationRequest) (*Transa
 		return nil, refuse("switch.Debit", CodeMalfunction, err)
 	}
 	if t.State == Approved {
-		s.budgets.charge(t.Key.Terminal, time.Now(), -s.Limits.Budget.Hit)
+		s.budgets.giveBack(t.Key.Terminal, t.Payer, time.Now())
 	}
 	return t, nil
 }

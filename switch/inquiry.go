@@ -23,8 +23,8 @@ type Inquiry struct {
 }
 
 // Inquire is phase 1 (patent [0046]): it checks amount and numbers, takes from the look-up budget, finds the payee and
-// answers with the masked name and a confirmation token. It stores nothing. Errors, by F39: 13 and 61 the amount, P1
-// and P2 the numbers, 65 the budget is used up, P3 nobody can be paid at the number, for whatever reason.
+// answers with the masked name and a confirmation token. It stores nothing but an alarm. Errors, by F39: 13 and 61 the
+// amount, P1 and P2 the numbers, 65 a budget is used up, P3 nobody can be paid at the number, for whatever reason.
 func (s *Switch) Inquire(ctx context.Context, r InquiryRequest) (Inquiry, error) {
 	const op = "switch.Inquire"
 	now := time.Now()
@@ -39,11 +39,12 @@ func (s *Switch) Inquire(ctx context.Context, r InquiryRequest) (Inquiry, error)
 	if err != nil {
 		return Inquiry{}, refuse(op, CodePayerNumber, err)
 	}
-	if !s.budgets.allow(r.Terminal.ID, now) {
+	if !s.budgets.take(r.Terminal.ID, payer, now) {
 		return Inquiry{}, refuse(op, CodeBudget, nil)
 	}
 	payee, found, err := s.lookUp(ctx, number)
 	if err != nil {
+		s.budgets.giveBack(r.Terminal.ID, payer, now)
 		return Inquiry{}, refuse(op, CodeMalfunction, s.checked(err))
 	}
 	token, err := s.sealToken(now, payee.Ref, bound(r.Terminal, number, payer, r.Amount))
@@ -52,10 +53,14 @@ func (s *Switch) Inquire(ctx context.Context, r InquiryRequest) (Inquiry, error)
 	}
 	name := MaskName(payee.Name)
 	if !found {
-		s.budgets.charge(r.Terminal.ID, now, s.Limits.Budget.Miss)
+		s.budgets.missed(r.Terminal.ID, payer, now)
+	}
+	if err := s.lookedUp(ctx, r.Terminal.ID, found, now); err != nil {
+		return Inquiry{}, refuse(op, CodeMalfunction, err)
+	}
+	if !found {
 		return Inquiry{}, refuse(op, CodePayeeUnavailable, nil)
 	}
-	s.budgets.charge(r.Terminal.ID, now, s.Limits.Budget.Hit)
 	return Inquiry{Name: name, Token: token, RRN: s.Reference(now), At: now}, nil
 }
 

@@ -9,10 +9,14 @@ type Limits struct {
 	HostTimeout time.Duration // how long a debit waits for its answer: 30 s
 	TokenLife   time.Duration // how long a confirmation may be used: 120 s
 	InFlight    int           // debits waiting for the host at one time: 8192; more are refused with 96
-	Budget      BudgetLimits
+	Budget      BudgetLimits  // of each terminal (PROTOCOL 1.2)
+	PayerBudget BudgetLimits  // of each payer's number; without a capacity it is off, which is its default
+
+	// SuspendOnMisses blocks a terminal with the alarm [AlarmLookUps]; else a person must.
+	SuspendOnMisses bool
 }
 
-// BudgetLimits are the look-up budget of PROTOCOL 1.2: a bucket per terminal.
+// BudgetLimits are a look-up budget: a bucket for each owner. The defaults are those of a terminal's.
 type BudgetLimits struct {
 	Capacity      int // 20
 	RefillPerHour int // 12
@@ -27,10 +31,19 @@ func (l Limits) WithDefaults() Limits {
 	l.TokenLife = fallback(l.TokenLife, 120*time.Second)
 	l.InFlight = fallback(l.InFlight, 8192)
 	l.Budget.Capacity = fallback(l.Budget.Capacity, 20)
-	l.Budget.RefillPerHour = fallback(l.Budget.RefillPerHour, 12)
-	l.Budget.Hit = fallback(l.Budget.Hit, 1)
-	l.Budget.Miss = fallback(l.Budget.Miss, 5)
+	l.Budget = l.Budget.withDefaults()
+	if l.PayerBudget.Capacity != 0 {
+		l.PayerBudget = l.PayerBudget.withDefaults()
+	}
 	return l
+}
+
+// withDefaults fills every field that is zero, but for the capacity.
+func (b BudgetLimits) withDefaults() BudgetLimits {
+	b.RefillPerHour = fallback(b.RefillPerHour, 12)
+	b.Hit = fallback(b.Hit, 1)
+	b.Miss = fallback(b.Miss, 5)
+	return b
 }
 
 func fallback[T comparable](v, def T) T {
@@ -43,6 +56,15 @@ func fallback[T comparable](v, def T) T {
 
 // Figures that are not for an operator to set: each is tied to the protocol or to another figure.
 const (
+	// missWindow and missLimit: more than 20 % misses in 50 look-ups raise an alarm.
+	missWindow = 50
+	missLimit  = 10
+
+	// bucketLimit bounds the look-up buckets of one kind that are not full: 100 bytes each. Beyond it a new owner is
+	// refused with 65. Those that have filled are dropped every sweepEvery.
+	bucketLimit = 1_000_000
+	sweepEvery  = time.Minute
+
 	// OldKeyLife is how long the MAK before a sign-on is still accepted: longer than a terminal waits for any
 	// answer (60 s), so that nothing that was in flight fails its MAC.
 	OldKeyLife = 60 * time.Second

@@ -21,6 +21,7 @@ type memory struct {
 	notices   []Notice
 	queue     map[ID]Reversal
 	terminals map[TerminalID]Terminal
+	alarms    []Alarm
 	payees    []Payee
 	zone      map[KeyUsage]KeyBlock
 	broken    error                    // when set, every write fails with it
@@ -214,6 +215,19 @@ func (m *memory) SaveSession(_ context.Context, id TerminalID, s Session) error 
 	t := m.terminals[id]
 	t.Session = s
 	m.terminals[id] = t
+	return nil
+}
+
+func (m *memory) RaiseAlarm(_ context.Context, a Alarm) error {
+	unlock, err := m.write("alarm", 0)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	m.alarms = append(m.alarms, a)
+	t := m.terminals[a.Terminal]
+	t.Blocked = t.Blocked || a.Block
+	m.terminals[a.Terminal] = t
 	return nil
 }
 

@@ -56,6 +56,8 @@ type Directory interface {
 	Terminal(ctx context.Context, id TerminalID) (*Terminal, error)
 	// SaveSession stores what a sign-on or sign-off changed, durably.
 	SaveSession(ctx context.Context, id TerminalID, s Session) error
+	// RaiseAlarm notes, durably, that a person must look at a terminal, and blocks it when the alarm says so.
+	RaiseAlarm(ctx context.Context, a Alarm) error
 	// PayeeByNumber returns the payee of a number with the card bound now, whatever the status. It does the same
 	// work, to the microsecond as far as can be, when there is none: the time taken must not tell (PROTOCOL 1.2).
 	PayeeByNumber(ctx context.Context, number MSISDN) (*Payee, error)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Config is what a [Switch] is made of. All fields but Limits must be set.
+// Config is what a [Switch] is made of. All fields but Limits and OnAlarm must be set.
 type Config struct {
 	Journal     Journal
 	Directory   Directory
@@ -21,6 +21,8 @@ type Config struct {
 	Institution string // the switch's own institution code, 8 digits: F32 on both lines, F33 on the host's
 	Limits      Limits
 	Random      io.Reader // nonces of confirmation tokens, read concurrently: crypto/rand.Reader but in a simulation
+
+	OnAlarm func(Alarm) // told of each alarm once it is durable, on the goroutine of the flow; may be nil
 }
 
 // Switch runs the flows of a phone-number payment. Its methods are safe for concurrent use; messages of one terminal
@@ -28,6 +30,8 @@ type Config struct {
 type Switch struct {
 	Config
 	budgets budgets
+	misses  misses
+	alarms  alarms
 	flights flights
 	saf     saf
 	refs    atomic.Int64
@@ -40,7 +44,9 @@ type Switch struct {
 func New(c Config) *Switch {
 	c.Limits = c.Limits.WithDefaults()
 	s := &Switch{Config: c, failed: make(chan error, 1)}
-	s.budgets.init(c.Limits.Budget)
+	s.budgets.init(c.Limits)
+	s.misses.init()
+	s.alarms.counts = make(map[AlarmKind]uint64)
 	s.flights.init(c.Limits.InFlight)
 	s.saf.init()
 	return s

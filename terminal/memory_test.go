@@ -183,6 +183,17 @@ func (m *memory) SaveSession(_ context.Context, id acquirer.TerminalID, s acquir
 	return nil
 }
 
+func (m *memory) RaiseAlarm(_ context.Context, a acquirer.Alarm) error {
+	defer m.lock()()
+	if err := m.writable(); err != nil {
+		return err
+	}
+	t := m.terminals[a.Terminal]
+	t.Blocked = t.Blocked || a.Block
+	m.terminals[a.Terminal] = t
+	return nil
+}
+
 func (m *memory) PayeeByNumber(_ context.Context, number acquirer.MSISDN) (*acquirer.Payee, error) {
 	if m.payeeOf != nil {
 		m.payeeOf()

@@ -102,7 +102,8 @@ func (a *App) wire() error {
 		ZMK: zmk, HSM: a.module, Keys: a.db, Late: late, Log: a.log.With().Str("part", "host").Logger(),
 		Limits: provider.Limits{Drain: c.Host.Timeout + drainMargin}})
 	a.Switch = acquirer.New(acquirer.Config{Journal: a.db, Directory: a.db, HSM: a.module, Network: a.Network,
-		Numbers: numbers, Issuers: issuers, Institution: c.Host.Institution, Limits: c.limits(), Random: rand.Reader})
+		Numbers: numbers, Issuers: issuers, Institution: c.Host.Institution, Limits: c.limits(), Random: rand.Reader,
+		OnAlarm: a.tellAlarm})
 	a.Terminal = &terminal.Server{Switch: a.Switch, Institution: c.Host.Institution,
 		Log:    a.log.With().Str("part", "terminal").Logger(),
 		Limits: terminal.Limits{MaxConnections: c.Terminal.MaxConnections, IdleTimeout: c.Terminal.IdleTimeout}}
@@ -115,12 +116,21 @@ func (a *App) wire() error {
 	return nil
 }
 
+// tellAlarm writes an alarm to the log.
+func (a *App) tellAlarm(alarm acquirer.Alarm) {
+	a.log.Warn().Str("terminal", string(alarm.Terminal)).Str("kind", string(alarm.Kind)).Bool("blocked", alarm.Block).
+		Msg("alarm: a person must look at this terminal")
+}
+
 // limits translates the configuration for the flows.
 func (c Config) limits() acquirer.Limits {
 	return acquirer.Limits{MaxAmount: acquirer.Fen(c.Limits.MaxAmountFen), HostTimeout: c.Host.Timeout,
 		TokenLife: c.Limits.TokenLife, InFlight: c.Limits.InFlight,
 		Budget: acquirer.BudgetLimits{Capacity: c.Limits.LookupBucket, RefillPerHour: c.Limits.LookupPerHour,
-			Hit: c.Limits.LookupHit, Miss: c.Limits.LookupMiss}}
+			Hit: c.Limits.LookupHit, Miss: c.Limits.LookupMiss},
+		PayerBudget: acquirer.BudgetLimits{Capacity: c.Limits.PayerBucket, RefillPerHour: c.Limits.PayerPerHour,
+			Hit: c.Limits.PayerHit, Miss: c.Limits.PayerMiss},
+		SuspendOnMisses: c.Limits.LookupSuspend}
 }
 
 func loadIssuers(c IssuersConfig) (*acquirer.IssuerTable, error) {

@@ -80,7 +80,7 @@ type IssuersConfig struct {
 	Uncontracted []string `koanf:"uncontracted" validate:"dive,len=8,numeric"` // institutions without a contract
 }
 
-// LimitsConfig are the figures of PROTOCOL 1.2 that an operator may set.
+// LimitsConfig are the figures of PROTOCOL 1.2 that an operator may set, and what stands against harvesters beside them.
 type LimitsConfig struct {
 	MaxAmountFen  int64         `koanf:"max_amount_fen" validate:"gt=0,lte=999999999999"`
 	TokenLife     time.Duration `koanf:"token_life" validate:"gt=0,lte=10m"`
@@ -89,6 +89,11 @@ type LimitsConfig struct {
 	LookupPerHour int           `koanf:"lookup_per_hour" validate:"gt=0"`
 	LookupHit     int           `koanf:"lookup_hit" validate:"gt=0"`
 	LookupMiss    int           `koanf:"lookup_miss" validate:"gt=0"`
+	LookupSuspend bool          `koanf:"lookup_suspend"`                // block a terminal whose look-ups miss too often
+	PayerBucket   int           `koanf:"payer_bucket" validate:"gte=0"` // 0: no budget of a payer's number
+	PayerPerHour  int           `koanf:"payer_per_hour" validate:"gt=0"`
+	PayerHit      int           `koanf:"payer_hit" validate:"gt=0"`
+	PayerMiss     int           `koanf:"payer_miss" validate:"gt=0"`
 }
 
 // LogConfig is the log on standard error.
@@ -107,7 +112,9 @@ func defaultConfig() Config {
 		Log: LogConfig{Level: "info"},
 		Limits: LimitsConfig{MaxAmountFen: int64(l.MaxAmount), TokenLife: l.TokenLife, InFlight: l.InFlight,
 			LookupBucket: l.Budget.Capacity, LookupPerHour: l.Budget.RefillPerHour,
-			LookupHit: l.Budget.Hit, LookupMiss: l.Budget.Miss},
+			LookupHit: l.Budget.Hit, LookupMiss: l.Budget.Miss, LookupSuspend: true,
+			PayerBucket: l.Budget.Capacity, PayerPerHour: l.Budget.RefillPerHour,
+			PayerHit: l.Budget.Hit, PayerMiss: l.Budget.Miss},
 	}
 }
 
@@ -206,6 +213,9 @@ func validate(c Config) error {
 	}
 	if c.Limits.LookupHit > c.Limits.LookupBucket {
 		out = append(out, errors.New("limits.lookup_hit: more than limits.lookup_bucket, so that no look-up could ever be made"))
+	}
+	if c.Limits.PayerBucket > 0 && c.Limits.PayerHit > c.Limits.PayerBucket {
+		out = append(out, errors.New("limits.payer_hit: more than limits.payer_bucket, so that no look-up could ever be made"))
 	}
 	return errors.Join(slices.Concat(out, c.Admin.problems(), c.HTTP.problems(c.Admin))...)
 }

@@ -44,6 +44,11 @@ func (a *App) figures() []console.Figure {
 		f.Labels = map[string]string{"code": string(code)}
 		out = append(out, f)
 	}
+	for kind, n := range a.Switch.Alarms() {
+		f := counter("ringback_alarms_total", "Alarms raised about terminals, by kind.", n)
+		f.Labels = map[string]string{"kind": string(kind)}
+		out = append(out, f)
+	}
 	for i, l := range h.Links {
 		f := gauge("ringback_host_link_up", "1 while the link is signed on.", 0)
 		if l.SignedOn {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	acquirer "example.com/ringback/switch"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 )
@@ -63,6 +64,10 @@ func TestConfig(t *testing.T) {
 		{"TLS without certificate", base + "terminal: {tls: {addr: \"127.0.0.1:1\"}}\n", "", "", "terminal.tls.certfile"},
 		{"demo in production", base + "production: true\ndemo: true\n", "", "", "refused while production"},
 		{"a look-up that can never be made", base + "limits: {lookup_bucket: 1, lookup_hit: 2}\n", "", "", "lookup_hit"},
+		{"a look-up that no payer can ever make", base + "limits: {payer_bucket: 1, payer_hit: 2}\n", "", "", "payer_hit"},
+		{"a payer's bucket at the border", base + "limits: {payer_bucket: 2, payer_hit: 2}\n", "", "", ""},
+		{"no payer's bucket", base + "limits: {payer_bucket: 0, payer_hit: 2}\n", "", "", ""},
+		{"a payer's bucket below none", base + "limits: {payer_bucket: -1}\n", "", "", "payerbucket"},
 		{"not YAML", "a: [", "", "", "reading"},
 		{"a key in place of a configuration", strings.Repeat("0123456789abcdef", 4), "", "", "c.yaml: is no configuration"},
 	} {
@@ -84,6 +89,28 @@ func TestConfig(t *testing.T) {
 				require.Equal(t, 4, config.Limits.LookupMiss)
 			}
 		})
+	}
+}
+
+// A new installation guards names with both budgets and suspends who harvests; the demo world has the budget of the
+// protocol and no more, for its payers share one number.
+func TestLimitsOfAnInstallation(t *testing.T) {
+	bucket := acquirer.BudgetLimits{Capacity: 20, RefillPerHour: 12, Hit: 1, Miss: 5}
+	for demo, want := range map[bool]acquirer.Limits{
+		false: {Budget: bucket, PayerBudget: bucket, SuspendOnMisses: true},
+		true:  {Budget: acquirer.BudgetLimits{Capacity: 100, RefillPerHour: 100, Hit: 1, Miss: 4}},
+	} {
+		path, err := initialise(t.TempDir(), demo)
+		require.NoError(t, err)
+		config, err := loadConfig(path)
+		require.NoError(t, err)
+		got := config.limits().WithDefaults()
+		require.Equal(t, want.Budget, got.Budget)
+		require.Equal(t, want.SuspendOnMisses, got.SuspendOnMisses)
+		require.Equal(t, want.PayerBudget.Capacity, got.PayerBudget.Capacity)
+		if !demo {
+			require.Equal(t, want.PayerBudget, got.PayerBudget)
+		}
 	}
 }
 

@@ -127,6 +127,12 @@ terminal:
   addr: 0.0.0.0:8583
 http:
   addr: 127.0.0.1:8080
+limits:                     # look-ups of names: bucket, and refill an hour
+  lookup_bucket: 20         # of a terminal
+  lookup_per_hour: 12
+  lookup_suspend: true      # block a terminal of whose last 50 look-ups more than 10 found nobody
+  payer_bucket: 20          # of a payer's number; 0: none
+  payer_per_hour: 12
 `
 
 const demoYAML = `# The demo world: test keys and invented people. Written anew by "ringbackd up" at each start;
@@ -141,6 +147,8 @@ limits:
   lookup_per_hour: 100
   lookup_hit: 1
   lookup_miss: 4
+  lookup_suspend: false
+  payer_bucket: 0
 `
 
 // addressYAML writes the addresses that the environment sets, so that the file says what runs.

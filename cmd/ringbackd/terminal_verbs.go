@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"example.com/ringback/store"
 	acquirer "example.com/ringback/switch"
 )
 
@@ -17,7 +18,7 @@ type terminalCmd struct {
 	Add     terminalAddCmd   `cmd:"" help:"Register a terminal; its master key is shown this once."`
 	List    terminalListCmd  `cmd:"" help:"List the registered terminals."`
 	Block   terminalBlockCmd `cmd:"" help:"Refuse a terminal's messages with 58 from now on."`
-	Unblock terminalFreeCmd  `cmd:"" help:"Undo block."`
+	Unblock terminalFreeCmd  `cmd:"" help:"Let a terminal work again; its alarms are seen to."`
 }
 
 // terminalAddCmd registers a terminal.
@@ -158,6 +159,25 @@ type terminalJSON struct {
 	Blocked  bool   `json:"blocked"`
 	SignedOn bool   `json:"signed_on"`
 	Batch    string `json:"batch"`
+
+	Alarms []alarmJSON `json:"alarms,omitempty"`
+}
+
+// alarmJSON is an alarm that nobody has seen to.
+type alarmJSON struct {
+	Kind  string `json:"kind"`
+	Count int    `json:"count"`
+	First string `json:"first"`
+	Last  string `json:"last"`
+}
+
+// alarmsOf gathers the alarms by terminal.
+func alarmsOf(marks []store.AlarmMark) map[acquirer.TerminalID][]alarmJSON {
+	out := make(map[acquirer.TerminalID][]alarmJSON)
+	for _, m := range marks {
+		out[m.Terminal] = append(out[m.Terminal], alarmJSON{string(m.Kind), m.Count, clockText(m.First), clockText(m.Last)})
+	}
+	return out
 }
 
 // Run prints every registered terminal.
@@ -167,16 +187,21 @@ func (t *terminalListCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		marks, err := i.db.Alarms(ctx)
+		if err != nil {
+			return err
+		}
+		alarms := alarmsOf(marks)
 		out := make([]terminalJSON, 0, len(all))
 		for _, t := range all {
 			out = append(out, terminalJSON{string(t.ID), string(t.Merchant), t.Line, profileText(t.Profile), t.Blocked,
-				t.Session.SignedOn, fmt.Sprintf("%06d", t.Session.Batch)})
+				t.Session.SignedOn, fmt.Sprintf("%06d", t.Session.Batch), alarms[t.ID]})
 		}
 		if t.JSON {
 			return printJSON(out)
 		}
 		w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "TERMINAL\tMERCHANT\tPROFILE\tLINE\tBATCH\tSTATE")
+		fmt.Fprintln(w, "TERMINAL\tMERCHANT\tPROFILE\tLINE\tBATCH\tSTATE\tALARMS")
 		for _, t := range out {
 			state := "signed off"
 			if t.Blocked {
@@ -184,10 +209,19 @@ func (t *terminalListCmd) Run(ctx context.Context) error {
 			} else if t.SignedOn {
 				state = "signed on"
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", t.Terminal, t.Merchant, t.Profile, t.Line, t.Batch, state)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", t.Terminal, t.Merchant, t.Profile, t.Line, t.Batch, state, alarmsText(t.Alarms))
 		}
 		return w.Flush()
 	})
+}
+
+// alarmsText writes a terminal's alarms on one line.
+func alarmsText(alarms []alarmJSON) string {
+	parts := make([]string, 0, len(alarms))
+	for _, a := range alarms {
+		parts = append(parts, fmt.Sprintf("%s: %d, last %s", a.Kind, a.Count, a.Last))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // terminalBlockCmd blocks a terminal, terminalFreeCmd frees it.

@@ -375,6 +375,19 @@ func (m *Memory) SaveSession(_ context.Context, id acquirer.TerminalID, s acquir
 	return nil
 }
 
+// RaiseAlarm implements [acquirer.Directory]: nobody looks, but the block holds.
+func (m *Memory) RaiseAlarm(_ context.Context, a acquirer.Alarm) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t, ok := m.terminals[a.Terminal]
+	if !ok {
+		return acquirer.ErrNotFound
+	}
+	t.Blocked = t.Blocked || a.Block
+	m.terminals[a.Terminal] = t
+	return nil
+}
+
 // PayeeByNumber implements [acquirer.Directory].
 func (m *Memory) PayeeByNumber(ctx context.Context, number acquirer.MSISDN) (*acquirer.Payee, error) {
 	m.mu.Lock()

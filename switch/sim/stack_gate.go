@@ -194,6 +194,12 @@ func (g *stackGate) SaveSession(ctx context.Context, id acquirer.TerminalID, s a
 	return g.step(key, func() error { return g.DB.SaveSession(ctx, id, s) })
 }
 
+// RaiseAlarm implements acquirer.Directory.
+func (g *stackGate) RaiseAlarm(ctx context.Context, a acquirer.Alarm) error {
+	key := fmt.Sprintf("alarm %s %s at %s", a.Terminal, a.Kind, clockOf(a.At.Sub(g.life.world.start)))
+	return g.step(key, func() error { return g.DB.RaiseAlarm(ctx, a) })
+}
+
 // SaveZoneKey implements acquirer.Directory.
 func (g *stackGate) SaveZoneKey(ctx context.Context, k acquirer.KeyBlock) error {
 	key := fmt.Sprintf("zone key %c at %s", rune(k.Usage), clockOf(time.Since(g.life.world.start)))
