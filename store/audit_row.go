@@ -110,8 +110,9 @@ func (a *auditor) judgeContent(ctx context.Context, d *dossier) error {
 
 // effects are what the steps of a transaction made, taken together.
 type effects struct {
-	notices []acquirer.Notice
-	queue   []acquirer.Reversal // what has not left it
+	notices   []acquirer.Notice
+	withdrawn []acquirer.NoticeKind
+	queue     []acquirer.Reversal // what has not left it
 }
 
 // made gathers what the steps made. A notice that is made again is the one that is there.
@@ -126,6 +127,9 @@ func (a *auditor) made(d *dossier) (e effects) {
 			if !slices.ContainsFunc(e.notices, func(x acquirer.Notice) bool { return x.Kind == n.Kind }) {
 				e.notices = append(e.notices, n)
 			}
+		}
+		if m.Withdrew != 0 {
+			e.withdrawn = append(e.withdrawn, m.Withdrew)
 		}
 		if m.Reversal != nil {
 			e.queue = append(e.queue, *m.Reversal)
@@ -143,21 +147,41 @@ func (a *auditor) made(d *dossier) (e effects) {
 	return e
 }
 
-// judgeOutbox compares the notices with what the steps made. Nothing sends notices yet: each is as it was written.
+// The cells of everyNotice.
+const (
+	noticeKind = iota + 1
+	noticeCreated
+	noticeSent
+	noticeTries
+	noticeState
+)
+
+// judgeOutbox compares the notices with what the steps made. Nothing sends notices yet: each is as it was written, or
+// withdrawn.
 func (a *auditor) judgeOutbox(d *dossier, made effects) {
 	payerTold := false
 	for _, n := range made.notices {
 		payerTold = payerTold || n.Kind == acquirer.NoticeDebited
-		i := slices.IndexFunc(d.notices, func(cells []any) bool { return number(cells[1]) == int64(n.Kind) })
+		i := slices.IndexFunc(d.notices, func(cells []any) bool { return number(cells[noticeKind]) == int64(n.Kind) })
 		if i < 0 {
 			a.broken(d.id, 0, "notice %d is missing", n.Kind)
-		} else if cells := d.notices[i]; number(cells[2]) != micros(n.Created) || number(cells[3]) != 0 || number(cells[4]) != 0 {
+			continue
+		}
+		want := acquirer.NoticeQueued
+		if slices.Contains(made.withdrawn, n.Kind) {
+			want = acquirer.NoticeWithdrawn
+		}
+		cells := d.notices[i]
+		if number(cells[noticeCreated]) != micros(n.Created) || number(cells[noticeSent]) != 0 || number(cells[noticeTries]) != 0 {
 			a.broken(d.id, 0, "notice %d is not as it was written", n.Kind)
+		}
+		if number(cells[noticeState]) != int64(want) {
+			a.broken(d.id, 0, "notice %d was withdrawn by no step, or not withdrawn by one that did", n.Kind)
 		}
 	}
 	for _, cells := range d.notices {
-		kind := acquirer.NoticeKind(number(cells[1]))
-		if !slices.ContainsFunc(made.notices, func(n acquirer.Notice) bool { return int64(n.Kind) == number(cells[1]) }) {
+		kind := acquirer.NoticeKind(number(cells[noticeKind]))
+		if !slices.ContainsFunc(made.notices, func(n acquirer.Notice) bool { return n.Kind == kind }) {
 			a.broken(d.id, 0, "notice %d was put in", kind)
 		}
 	}

@@ -45,6 +45,9 @@ func owe(t testing.TB, db *DB, tx *acquirer.Transaction) acquirer.Change {
 	c := change(acquirer.EventUndo)
 	c.Reversal = &acquirer.Reversal{ID: id, Transaction: tx.ID, Reason: "98", Due: noon,
 		Host: acquirer.HostKey{Time: acquirer.HostTime(noon), STAN: id.STAN()}}
+	if tx.State == acquirer.Approved {
+		c.Withdraw = acquirer.NoticeDebited
+	}
 	return c
 }
 

@@ -9,6 +9,9 @@ import (
 	acquirer "example.com/ringback/switch"
 )
 
+// everyNoticeBefore is the outbox as it stood before there was a chain.
+const everyNoticeBefore = `SELECT txn, kind, created, sent, tries FROM outbox ORDER BY txn, kind`
+
 // everyStepBefore is the history as it stood before it was a chain, with the columns of stepColumns.
 const everyStepBefore = `SELECT txn, version, at, from_state, to_state, event, detail, NULL, NULL, NULL
 	FROM step_before ORDER BY txn, version`
@@ -39,7 +42,7 @@ func chainHistory(ctx context.Context, tx *sql.Tx, vault acquirer.Vault) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, h.step.Close()) }()
-	texts := [4]string{everyTxn, everyStepBefore, everyNotice, everyReversal}
+	texts := [4]string{everyTxn, everyStepBefore, everyNoticeBefore, everyReversal}
 	if err := eachDossier(ctx, tx, texts, func(d *dossier) error { return h.add(ctx, d) }); err != nil {
 		return err
 	}

@@ -142,7 +142,7 @@ func recount(t *testing.T, db *DB) {
 		"a step for each version":             "SELECT count(*) FROM txn WHERE version <> (SELECT count(*) FROM step WHERE txn = id)",
 		"the last step is the state":          "SELECT count(*) FROM txn JOIN step s ON s.txn = id AND s.version = txn.version WHERE s.to_state <> state",
 		"no step without its row":             "SELECT count(*) FROM step WHERE txn NOT IN (SELECT id FROM txn)",
-		"a notice for each approved and back": "SELECT count(*) FROM txn FULL JOIN outbox o ON o.txn = id WHERE (coalesce(state, 0) = 3) <> (o.kind IS NOT NULL)",
+		"a notice for each approved and back": "SELECT count(*) FROM txn FULL JOIN outbox o ON o.txn = id WHERE (coalesce(txn.state, 0) = 3) <> (o.kind IS NOT NULL)",
 	} {
 		var wrong int
 		require.NoError(t, db.read.QueryRow(text).Scan(&wrong))

@@ -45,7 +45,7 @@ func (db *DB) openOp(t *acquirer.Transaction, key acquirer.Date, sealed []byte, 
 	fixed, moved := fixedCells(t, key, sealed), movedCells(t, 1)
 	fixedSum, movedSum := db.sums.fixedSum(fixed), db.sums.movedSum(t.ID, moved)
 	args := slices.Concat(fixed, moved, []any{int64(t.Key.Date.Before())})
-	o := newOp(append([]call{{writeOpen, args}}, db.changeCalls(c)...)...)
+	o := newOp(append([]call{{writeOpen, args}}, db.changeCalls(t.ID, c)...)...)
 	o.step = &link{cells: stepCells(t.ID, 0, t.State, 1, c, fixedSum[:], movedSum[:])}
 	return o
 }
@@ -92,7 +92,7 @@ func (db *DB) moveOp(old, next *acquirer.Transaction, c acquirer.Change) *op {
 	version := old.Version + 1
 	moved := movedCells(next, version)
 	movedSum, before := db.sums.movedSum(old.ID, moved), db.sums.movedSum(old.ID, movedCells(old, old.Version))
-	o := newOp(append([]call{{writeMove, append(moved, int64(old.ID), old.Version)}}, db.changeCalls(c)...)...)
+	o := newOp(append([]call{{writeMove, append(moved, int64(old.ID), old.Version)}}, db.changeCalls(old.ID, c)...)...)
 	o.step = &link{cells: stepCells(old.ID, old.State, next.State, version, c, nil, movedSum[:]), before: before[:]}
 	return o
 }

@@ -11,9 +11,10 @@ import (
 // Made is what a step wrote beside the row. It stays with the step when a notice is gone or a reversal has left the
 // queue.
 type Made struct {
-	Notices  []acquirer.Notice  // as put into the outbox; Sent and Tries are zero
-	Reversal *acquirer.Reversal // as queued, but for Tries, Due and HostCode, which are zero; nil: none
-	Finished acquirer.ID        // the reversal that left the queue; 0: none
+	Notices  []acquirer.Notice   // as put into the outbox; Sent and Tries are zero
+	Withdrew acquirer.NoticeKind // the kind of notice that was withdrawn, if it had not been sent; 0: none
+	Reversal *acquirer.Reversal  // as queued, but for Tries, Due and HostCode, which are zero; nil: none
+	Finished acquirer.ID         // the reversal that left the queue; 0: none
 }
 
 // The column made holds the parts one behind the other, each behind its kind:
@@ -21,11 +22,13 @@ type Made struct {
 //	1 | kind 1 | created 8                     4 | kind 1     one created at the time of the step
 //	2 | id 8 | trace number 4 | F7 | reason     a text is a length byte and its bytes
 //	3 | id 8
+//	5 | kind 1
 const (
 	madeNotice    = 1
 	madeReversal  = 2
 	madeFinished  = 3
 	madeNoticeNow = 4
+	madeWithdrawn = 5
 )
 
 var errMade = errors.New("what the step made is malformed")
@@ -38,6 +41,9 @@ func encodeMade(c acquirer.Change) (out []byte) {
 			continue
 		}
 		out = binary.BigEndian.AppendUint64(append(out, madeNotice, byte(n.Kind)), uint64(micros(n.Created)))
+	}
+	if c.Withdraw != 0 {
+		out = append(out, madeWithdrawn, byte(c.Withdraw))
 	}
 	if r := c.Reversal; r != nil {
 		out = binary.BigEndian.AppendUint64(append(out, madeReversal), uint64(r.ID))
@@ -62,6 +68,8 @@ func decodeMade(id acquirer.ID, at time.Time, column []byte) (m Made, err error)
 			m.Notices = append(m.Notices, acquirer.Notice{Transaction: id, Kind: kind, Created: timeOf(p.number())})
 		case madeNoticeNow:
 			m.Notices = append(m.Notices, acquirer.Notice{Transaction: id, Kind: acquirer.NoticeKind(p.take(1)[0]), Created: at})
+		case madeWithdrawn:
+			m.Withdrew = acquirer.NoticeKind(p.take(1)[0])
 		case madeReversal:
 			r := &acquirer.Reversal{Transaction: id, ID: acquirer.ID(p.number())}
 			r.Host.STAN = acquirer.STAN(binary.BigEndian.Uint32(p.take(4)))

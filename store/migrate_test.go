@@ -22,13 +22,14 @@ func beforeTheChain(t *testing.T, path string) string {
 	defer func() { require.NoError(t, db.Close()) }()
 	texts := []string{string(schema), "CREATE TABLE schema_version (version INTEGER PRIMARY KEY)", "INSERT INTO schema_version VALUES (1)",
 		"ATTACH '" + path + "' AS new"}
-	for _, table := range []string{"data_key", "txn", "outbox", "spent", "payee", "payee_card", "zone_key"} {
+	for _, table := range []string{"data_key", "txn", "spent", "payee", "payee_card", "zone_key"} {
 		texts = append(texts, "INSERT INTO main."+table+" SELECT * FROM new."+table)
 	}
 	const terminal = "id, merchant, line, blocked, mac, single_mak, single_des, keyed_entry, tmk, batch, signed_on, pik, mak, tdk, old_mak, since"
 	texts = append(texts, "INSERT INTO main.vault SELECT id, proof FROM new.vault",
 		"INSERT INTO main.terminal ("+terminal+") SELECT "+terminal+" FROM new.terminal")
 	texts = append(texts, "INSERT INTO main.step SELECT txn, version, at, from_state, to_state, event, detail FROM new.step",
+		"INSERT INTO main.outbox SELECT txn, kind, created, sent, tries FROM new.outbox",
 		"INSERT INTO main.saf SELECT id, txn, host_time, host_stan, reason, tries, due, host_code FROM new.saf")
 	for _, text := range texts {
 		_, err := db.Exec(text)
@@ -113,6 +114,7 @@ func TestAscribe(t *testing.T) {
 	tx = moved(t, db, tx, acquirer.Approved, approve(tx.ID))
 	tx = moved(t, db, tx, acquirer.Approved, change(acquirer.EventLateAnswer))
 	c := owe(t, db, tx)
+	c.Withdraw = 0 // there was no such thing
 	tx = moved(t, db, tx, acquirer.Reversing, c)
 	tx = moved(t, db, tx, acquirer.Reversing, change(acquirer.EventRepeat))
 	want, err := db.History(t.Context(), tx.ID)
@@ -141,12 +143,13 @@ func TestAuditReadsInOrder(t *testing.T) {
 func TestMade(t *testing.T) {
 	at := timeOf(micros(noon))
 	c := withAll(7)
-	c.At, c.Finished = at, 9
+	c.At, c.Finished, c.Withdraw = at, 9, acquirer.NoticePaidOut
 	c.Notices = append(c.Notices, acquirer.Notice{Transaction: 7, Kind: acquirer.NoticePaidOut, Created: at.Add(1e9)})
 	column := encodeMade(c)
 	got, err := decodeMade(7, at, column)
 	require.NoError(t, err)
 	require.Equal(t, acquirer.ID(9), got.Finished)
+	require.Equal(t, acquirer.NoticePaidOut, got.Withdrew)
 	require.Equal(t, c.Reversal.Host, got.Reversal.Host)
 	require.Equal(t, []acquirer.Notice{{Transaction: 7, Kind: acquirer.NoticeDebited, Created: at}, c.Notices[1]}, got.Notices)
 	boundaries := 0
@@ -155,7 +158,7 @@ func TestMade(t *testing.T) {
 			boundaries++
 		}
 	}
-	require.Equal(t, 4, boundaries, "between its parts only")
+	require.Equal(t, 5, boundaries, "between its parts only")
 	_, err = decodeMade(7, at, []byte{99})
 	require.ErrorIs(t, err, errMade)
 	require.Nil(t, encodeMade(acquirer.Change{}))

@@ -65,7 +65,7 @@ func (db *DB) History(ctx context.Context, id acquirer.ID) (all []Entry, err err
 	return all, err
 }
 
-// Notices returns the notices of a transaction, sent or not.
+// Notices returns the notices of a transaction, sent, withdrawn or waiting.
 func (db *DB) Notices(ctx context.Context, id acquirer.ID) ([]acquirer.Notice, error) {
 	return db.notices(ctx, readNotices, int64(id))
 }
@@ -79,10 +79,17 @@ func (db *DB) notices(ctx context.Context, q query, args ...any) (all []acquirer
 	err = db.many(ctx, func(row scanner) error {
 		var n acquirer.Notice
 		var created, sent int64
-		err := row.Scan(&n.Transaction, &n.Kind, &created, &sent, &n.Tries)
+		err := row.Scan(&n.Transaction, &n.Kind, &created, &sent, &n.Tries, &n.State)
 		n.Created, n.Sent = timeOf(created), timeOf(sent)
 		all = append(all, n)
 		return err
 	}, q, args...)
 	return all, err
+}
+
+// Told implements [acquirer.Journal].
+func (db *DB) Told(ctx context.Context, id acquirer.ID, kind acquirer.NoticeKind) (bool, error) {
+	var n int
+	err := db.one(ctx, readTold, int64(id), int64(kind)).Scan(&n)
+	return n > 0, err
 }

@@ -181,6 +181,11 @@ func (w *world) move(ctx context.Context, l *tale, to acquirer.State, c acquirer
 	stored := next
 	stored.Version++
 	after := account{txn: stored, notices: slices.Concat(last.notices, c.Notices), reversals: last.reversals}
+	for i := range after.notices {
+		if after.notices[i].Kind == c.Withdraw {
+			after.notices[i].State = acquirer.NoticeWithdrawn
+		}
+	}
 	after.steps = append(slices.Clone(last.steps), acquirer.Step{Version: stored.Version, At: c.At, From: old.State, To: to,
 		Event: c.Event, Detail: c.Detail})
 	if c.Reversal != nil {
@@ -201,6 +206,9 @@ func (w *world) undo(ctx context.Context, l *tale, e acquirer.Event) (acquirer.I
 	c := change(e)
 	c.Reversal = &acquirer.Reversal{ID: id, Transaction: l.id, Reason: "98", Due: w.draft.Opened,
 		Host: acquirer.HostKey{Time: acquirer.HostTime(noon), STAN: id.STAN()}}
+	if l.states[len(l.states)-1].txn.State == acquirer.Approved {
+		c.Withdraw = acquirer.NoticeDebited
+	}
 	if err := w.move(ctx, l, acquirer.Reversing, c); err != nil {
 		return 0, err
 	}
@@ -262,9 +270,8 @@ type found struct {
 func (w *world) read(ctx context.Context) (f found) {
 	f.accounts = map[acquirer.ID]account{}
 	rows, err := w.db.List(ctx, Filter{Limit: 1 << 20})
-	notices, err2 := w.db.Outbox(ctx, 1<<20)
-	reversals, err3 := w.db.Reversals(ctx)
-	if f.err = errors.Join(err, err2, err3); f.err != nil {
+	reversals, err2 := w.db.Reversals(ctx)
+	if f.err = errors.Join(err, err2); f.err != nil {
 		return f
 	}
 	for _, tx := range rows {
@@ -273,12 +280,12 @@ func (w *world) read(ctx context.Context) (f found) {
 			f.err = err
 			return f
 		}
-		f.accounts[tx.ID] = account{txn: *tx, steps: steps}
-	}
-	for _, n := range notices {
-		a := f.accounts[n.Transaction]
-		a.notices = append(a.notices, n)
-		f.accounts[n.Transaction] = a
+		notices, err := w.db.Notices(ctx, tx.ID)
+		if err != nil {
+			f.err = err
+			return f
+		}
+		f.accounts[tx.ID] = account{txn: *tx, steps: steps, notices: notices}
 	}
 	for _, r := range reversals {
 		a := f.accounts[r.Transaction]

@@ -98,6 +98,65 @@ func TestNoticeIsUnique(t *testing.T) {
 	require.Equal(t, acquirer.NoticeDebited, notices[0].Kind)
 }
 
+// A notice that was not sent is withdrawn with the move that says so, and stays for the history; one that was sent stays
+// sent. What was told of does not change by that.
+func TestNoticeIsWithdrawn(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		device string // what a device did with the notice meanwhile
+		told   bool
+		state  acquirer.NoticeState
+	}{
+		{"not tried", "", false, acquirer.NoticeWithdrawn},
+		{"tried", "tries = 1", true, acquirer.NoticeWithdrawn},
+		{"sent", "tries = 1, sent = 1", true, acquirer.NoticeQueued},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			db := openNew(t)
+			tx, other := opened(t, db, noon), opened(t, db, noon)
+			approved := approve(tx.ID)
+			approved.Notices = append(approved.Notices, acquirer.Notice{Transaction: tx.ID, Kind: acquirer.NoticePaidOut, Created: noon})
+			tx = moved(t, db, tx, acquirer.Approved, approved)
+			moved(t, db, other, acquirer.Approved, approve(other.ID))
+			if c.device != "" {
+				_, err := db.conn.ExecContext(t.Context(), "UPDATE outbox SET "+c.device+" WHERE kind = 1 AND txn = $1", int64(tx.ID))
+				require.NoError(t, err)
+			}
+			told := func(id acquirer.ID, kind acquirer.NoticeKind) bool {
+				yes, err := db.Told(t.Context(), id, kind)
+				require.NoError(t, err)
+				return yes
+			}
+			require.Equal(t, c.told, told(tx.ID, acquirer.NoticeDebited))
+
+			stale, next := *tx, *tx
+			stale.Version--
+			next.State = acquirer.Reversing
+			require.ErrorIs(t, db.Move(t.Context(), &stale, &next, owe(t, db, tx)), acquirer.ErrStale)
+			before, err := db.Notices(t.Context(), tx.ID)
+			require.NoError(t, err)
+			require.Equal(t, acquirer.NoticeQueued, before[0].State, "a stale move withdraws nothing")
+
+			tx = moved(t, db, tx, acquirer.Reversing, owe(t, db, tx))
+			got, err := db.Notices(t.Context(), tx.ID)
+			require.NoError(t, err)
+			require.Len(t, got, 2)
+			require.Equal(t, c.state, got[0].State)
+			require.Equal(t, acquirer.NoticeQueued, got[1].State, "of another kind")
+			waiting, err := db.Outbox(t.Context(), 10)
+			require.NoError(t, err)
+			require.Len(t, waiting, 2, "what is withdrawn waits no more")
+			require.Equal(t, c.told, told(tx.ID, acquirer.NoticeDebited))
+			require.False(t, told(tx.ID, acquirer.NoticePaidOut))
+			require.False(t, told(other.ID, acquirer.NoticeDebited))
+			history, err := db.History(t.Context(), tx.ID)
+			require.NoError(t, err)
+			require.Equal(t, acquirer.NoticeDebited, history[2].Made.Withdrew)
+			require.Zero(t, history[1].Made.Withdrew)
+		})
+	}
+}
+
 func TestNewID(t *testing.T) {
 	path := newPath(t)
 	db := openAt(t, path)

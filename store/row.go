@@ -88,12 +88,15 @@ func stepCells(id acquirer.ID, from, to acquirer.State, version int64, c acquire
 	return []any{int64(id), version, micros(c.At), int64(from), int64(to), string(c.Event), c.Detail, encodeMade(c), fixed, moved}
 }
 
-// changeCalls are the statements that go with a move.
-func (db *DB) changeCalls(c acquirer.Change) []call {
-	calls := make([]call, 0, 3+len(c.Notices))
+// changeCalls are the statements that go with a move of a transaction.
+func (db *DB) changeCalls(id acquirer.ID, c acquirer.Change) []call {
+	calls := make([]call, 0, 4+len(c.Notices))
 	for _, n := range c.Notices {
 		calls = append(calls, call{writeNotice, []any{int64(n.Transaction), int64(n.Kind), micros(n.Created), micros(n.Sent),
 			int64(n.Tries)}})
+	}
+	if c.Withdraw != 0 {
+		calls = append(calls, call{writeWithdrawn, []any{int64(id), int64(c.Withdraw)}})
 	}
 	if r := c.Reversal; r != nil {
 		mac := db.sums.reversalSum(int64(r.ID), int64(r.Tries), micros(r.Due), string(r.HostCode))

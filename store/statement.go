@@ -14,6 +14,7 @@ const (
 	writeMove
 	writeStep
 	writeNotice
+	writeWithdrawn
 	writeReversal
 	writeSpent
 	writeFinished
@@ -65,7 +66,8 @@ var writes = [...]string{
 		WHERE id = $13 AND version = $14`,
 	writeStep: `INSERT INTO step (` + stepColumns + `, chain, seq, hash)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING`,
-	writeNotice: `INSERT INTO outbox (txn, kind, created, sent, tries) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+	writeNotice:    `INSERT INTO outbox (txn, kind, created, sent, tries) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+	writeWithdrawn: `UPDATE outbox SET state = 4 WHERE txn = $1 AND kind = $2 AND sent = 0 AND state = 0`,
 	writeReversal: `INSERT INTO saf (id, txn, host_time, host_stan, reason, tries, due, host_code, mac)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
 	writeSpent: `INSERT INTO spent (biz_date, id) VALUES ($1, $2)
@@ -128,6 +130,7 @@ const (
 	readHistory
 	readOutbox
 	readNotices
+	readTold
 	readDue
 	readNextDue
 	readReversals
@@ -179,8 +182,9 @@ var reads = [...]string{
 		UNION ALL SELECT id FROM spent WHERE biz_date = $3) AS ids`,
 	readSteps:      `SELECT version, at, from_state, to_state, event, detail FROM step WHERE txn = $1 ORDER BY version`,
 	readHistory:    `SELECT chain, seq, made, version, at, from_state, to_state, event, detail FROM step WHERE txn = $1 ORDER BY version`,
-	readOutbox:     `SELECT txn, kind, created, sent, tries FROM outbox WHERE sent = 0 ORDER BY txn, kind LIMIT $1`,
-	readNotices:    `SELECT txn, kind, created, sent, tries FROM outbox WHERE txn = $1 ORDER BY kind`,
+	readOutbox:     `SELECT txn, kind, created, sent, tries, state FROM outbox WHERE sent = 0 AND state = 0 ORDER BY txn, kind LIMIT $1`,
+	readNotices:    `SELECT txn, kind, created, sent, tries, state FROM outbox WHERE txn = $1 ORDER BY kind`,
+	readTold:       `SELECT count(*) FROM outbox WHERE txn = $1 AND kind = $2 AND (tries > 0 OR sent > 0)`,
 	readDue:        selectReversal + `WHERE due <= $1 ORDER BY due, id LIMIT $2`,
 	readNextDue:    `SELECT due FROM saf ORDER BY due, id LIMIT 1`,
 	readReversals:  selectReversal + `ORDER BY due, id`,

@@ -46,7 +46,7 @@ func TestWritesAreGuarded(t *testing.T) {
 		case strings.HasPrefix(text, "INSERT"):
 			require.Contains(t, text, "ON CONFLICT")
 		default:
-			require.Contains(t, text, "WHERE id = ")
+			require.Regexp(t, "WHERE (id|txn|terminal) = ", text)
 		}
 	}
 }

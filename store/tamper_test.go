@@ -17,6 +17,7 @@ type victims struct {
 	file     []byte
 	approved *acquirer.Transaction // steps 1 and 2
 	owed     *acquirer.Transaction // Reversing, with its reversal in the queue
+	taken    *acquirer.Transaction // the same, and its notice withdrawn
 	done     *acquirer.Transaction // Reversed
 	last     *acquirer.Transaction // its only step is the chain's last
 }
@@ -34,6 +35,9 @@ func newVictims(t *testing.T) victims {
 	v.approved = moved(t, db, v.approved, acquirer.Approved, approve(v.approved.ID))
 	v.owed = opened(t, db, noon)
 	v.owed = moved(t, db, v.owed, acquirer.Reversing, owe(t, db, v.owed))
+	v.taken = opened(t, db, noon)
+	v.taken = moved(t, db, v.taken, acquirer.Approved, approve(v.taken.ID))
+	v.taken = moved(t, db, v.taken, acquirer.Reversing, owe(t, db, v.taken))
 	v.done = opened(t, db, noon)
 	v.done = moved(t, db, v.done, acquirer.Reversing, owe(t, db, v.done))
 	v.done = moved(t, db, v.done, acquirer.Reversed, finish(t, db, v.done))
@@ -102,7 +106,8 @@ func TestAuditFindsEveryAlteredValue(t *testing.T) {
 		{"step", "txn = %d AND version = 2", v.approved, 13},
 		{"step", "txn = %d AND version = 2", v.done, 13},
 		{"step", "txn = %d", v.last, 13},
-		{"outbox", "txn = %d", v.approved, 5},
+		{"outbox", "txn = %d", v.approved, 6},
+		{"outbox", "txn = %d", v.taken, 6},
 		{"saf", "txn = %d", v.owed, 9},
 	} {
 		all := columns(t, c.table)
@@ -142,6 +147,8 @@ func TestAuditFindsRowsThatMoved(t *testing.T) {
 		{"last step deleted", v.approved, []string{"DELETE FROM step WHERE txn = %d AND version = 2"}},
 		{"middle step deleted", v.done, []string{"DELETE FROM step WHERE txn = %d AND version = 2"}},
 		{"history deleted", v.done, []string{"DELETE FROM step WHERE txn = %d"}},
+		{"notice withdrawn", v.approved, []string{"UPDATE outbox SET state = 4 WHERE txn = %d"}},
+		{"withdrawn notice made one that waits", v.taken, []string{"UPDATE outbox SET state = 0 WHERE txn = %d"}},
 		{"notice deleted", v.approved, []string{"DELETE FROM outbox WHERE txn = %d"}},
 		{"reversal deleted", v.owed, []string{"DELETE FROM saf WHERE txn = %d"}},
 		{"sealed records exchanged", v.approved, []string{swap("sealed")}},
@@ -150,8 +157,8 @@ func TestAuditFindsRowsThatMoved(t *testing.T) {
 		{"events of steps exchanged", v.approved, []string{"UPDATE step SET event = CASE version WHEN 1 THEN 'approve' ELSE 'send' END WHERE txn = %d"}},
 		{"step put in", v.approved, []string{"INSERT INTO step SELECT txn, 3, at, 3, 7, event, detail, NULL, NULL, moved_sum, chain, seq + 1000, hash FROM step WHERE txn = %d AND version = 2"}},
 		{"step put in with a number", v.approved, []string{"INSERT INTO step SELECT txn, 3, at, 3, 3, event, detail, NULL, NULL, moved_sum, chain, seq, hash FROM step WHERE txn = %d AND version = 2"}},
-		{"notice put in", v.owed, []string{"INSERT INTO outbox SELECT %d, 1, 1, 0, 0"}},
-		{"second notice put in", v.approved, []string{"INSERT INTO outbox SELECT txn, 2, created, 0, 0 FROM outbox WHERE txn = %d"}},
+		{"notice put in", v.owed, []string{"INSERT INTO outbox SELECT %d, 1, 1, 0, 0, 0"}},
+		{"second notice put in", v.approved, []string{"INSERT INTO outbox SELECT txn, 2, created, 0, 0, 0 FROM outbox WHERE txn = %d"}},
 		{"reversal put in", v.approved, []string{"INSERT INTO saf SELECT id + 1000, %d, host_time, host_stan, reason, tries, due, host_code, mac FROM saf LIMIT 1"}},
 		{"second reversal put in", v.owed, []string{"INSERT INTO saf SELECT id + 1000, txn, host_time, host_stan, reason, tries, due, host_code, mac FROM saf WHERE txn = %d"}},
 		{"finished reversal brought back", v.done, []string{"INSERT INTO saf SELECT id + 1000, %d, host_time, host_stan, reason, tries, due, host_code, mac FROM saf LIMIT 1"}},

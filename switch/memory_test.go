@@ -93,6 +93,11 @@ func (m *memory) put(from State, t Transaction, c Change) {
 	m.rows[t.ID] = t
 	m.steps[t.ID] = append(m.steps[t.ID], Step{Version: t.Version, At: c.At, From: from, To: t.State, Event: c.Event, Detail: c.Detail})
 	m.notices = append(m.notices, c.Notices...)
+	for i := range m.notices {
+		if n := &m.notices[i]; n.Transaction == t.ID && n.Kind == c.Withdraw && n.Sent.IsZero() {
+			n.State = NoticeWithdrawn
+		}
+	}
 	if c.Reversal != nil {
 		m.queue[c.Reversal.ID] = *c.Reversal
 	}
@@ -165,6 +170,12 @@ func (m *memory) Due(_ context.Context, now time.Time, limit int) ([]Reversal, e
 	}
 	slices.SortFunc(out, func(a, b Reversal) int { return a.Due.Compare(b.Due) })
 	return out[:min(limit, len(out))], nil
+}
+
+func (m *memory) Told(_ context.Context, id ID, kind NoticeKind) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.ContainsFunc(m.notices, func(n Notice) bool { return n.Transaction == id && n.Kind == kind && n.Tries > 0 }), nil
 }
 
 func (m *memory) NextDue(context.Context) (at time.Time, ok bool, err error) {

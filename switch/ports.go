@@ -9,10 +9,11 @@ import (
 type Change struct {
 	At       time.Time
 	Event    Event
-	Detail   string    // for people; holds no secret
-	Notices  []Notice  // put into the outbox
-	Reversal *Reversal // queued: the 0420 that the move makes owed
-	Finished ID        // reversal taken off the queue: the host answered 00 or 25
+	Detail   string     // for people; holds no secret
+	Notices  []Notice   // put into the outbox
+	Withdraw NoticeKind // the row's notice of this kind, if it was not sent, is not to be sent any more; 0: none
+	Reversal *Reversal  // queued: the 0420 that the move makes owed
+	Finished ID         // reversal taken off the queue: the host answered 00 or 25
 }
 
 // Journal keeps transactions. Every method that returns nil after a write has made it durable (it survives a power
@@ -42,6 +43,9 @@ type Journal interface {
 	InState(ctx context.Context, s State, after ID, limit int) ([]*Transaction, error)
 	// Due returns up to limit reversals that may be sent at now, the longest due first.
 	Due(ctx context.Context, now time.Time, limit int) ([]Reversal, error)
+	// Told reports whether the row's notice of a kind was given to a device, whatever became of it. Of one that was
+	// withdrawn the answer never changes.
+	Told(ctx context.Context, id ID, kind NoticeKind) (bool, error)
 	// NextDue returns when the first queued reversal falls due; ok is false for an empty queue.
 	NextDue(ctx context.Context) (at time.Time, ok bool, err error)
 	// Reschedule stores Tries, Due and HostCode of a queued reversal, or returns [ErrNotFound] when it has left the queue.

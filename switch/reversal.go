@@ -162,14 +162,17 @@ func (s *Switch) reversed(ctx context.Context, r Reversal, t *Transaction, code 
 	for {
 		next := *t
 		next.State = Reversed
+		c := Change{At: time.Now(), Event: EventReversed, Detail: "host answered " + string(code), Finished: r.ID}
+		var err error
+		if code == CodeNoOriginal && t.HostCode == CodeApproved {
+			next.Exception = "host approved the debit, and knew no such debit when it was undone"
+		} else if err = s.takeBack(ctx, t.ID, &c); err != nil {
+			return err
+		}
 		if code == CodeNoOriginal {
-			if t.HostCode == CodeApproved {
-				next.Exception = "host approved the debit, and knew no such debit when it was undone"
-			}
 			next.HostCode = code // what a late approval is held against
 		}
-		c := Change{At: time.Now(), Event: EventReversed, Detail: "host answered " + string(code), Finished: r.ID}
-		err := s.Journal.Move(ctx, t, &next, c)
+		err = s.Journal.Move(ctx, t, &next, c)
 		if !errors.Is(err, ErrStale) {
 			return err
 		}
@@ -177,6 +180,15 @@ func (s *Switch) reversed(ctx context.Context, r Reversal, t *Transaction, code 
 			return err
 		}
 	}
+}
+
+// takeBack has a payer who may have been told of the debit told that it is undone.
+func (s *Switch) takeBack(ctx context.Context, id ID, c *Change) error {
+	told, err := s.Journal.Told(ctx, id, NoticeDebited)
+	if told {
+		c.Notices = []Notice{{Transaction: id, Kind: NoticeUndone, Created: c.At}}
+	}
+	return err
 }
 
 // repeat puts a reversal off. From reversalAlarm tries on the debit is on the worklist; the repeats go on.

@@ -173,6 +173,16 @@ type NoticeKind byte
 const (
 	NoticeDebited NoticeKind = 1 // to the payer: the card was debited
 	NoticePaidOut NoticeKind = 2 // to the payee: the money is on the bound card
+	NoticeUndone  NoticeKind = 3 // to the payer: the debit of which NoticeDebited told is undone
+)
+
+// NoticeState is where a notice stands.
+type NoticeState byte
+
+// The states of a notice. Their numbers are stored.
+const (
+	NoticeQueued    NoticeState = 0 // it waits, or has been sent
+	NoticeWithdrawn NoticeState = 4 // not to be sent any more
 )
 
 // Notice is one row of the outbox: somebody is owed a message about a transaction. Who and what follow from the
@@ -181,6 +191,7 @@ type Notice struct {
 	Transaction ID
 	Kind        NoticeKind
 	Created     time.Time
+	State       NoticeState
 	Sent        time.Time // zero while it waits
-	Tries       int
+	Tries       int       // how often it was given to a device; counted before it is given
 }

@@ -62,6 +62,7 @@ func (s *Switch) undo(ctx context.Context, t *Transaction, r UndoRequest, now ti
 		next.UndoWanted, next.Code, next.Answered = true, CodeNoAnswer, now
 	case Approved:
 		next.State, next.Code, next.Answered = Reversing, CodeNoAnswer, now
+		c.Withdraw = NoticeDebited
 		if err := s.owe(t, &c, r.Reason, true); err != nil {
 			return nil, err
 		}

@@ -70,6 +70,9 @@ func (f paymentFile) sentences(e store.Entry) []string {
 	for _, n := range e.Made.Notices {
 		out = append(out, fmt.Sprintf("A notice to the %s was put into the outbox.", receiver(n.Kind)))
 	}
+	if k := e.Made.Withdrew; k != 0 {
+		out = append(out, fmt.Sprintf("The notice to the %s was withdrawn, unless it had been sent.", receiver(k)))
+	}
 	return out
 }
 
@@ -225,8 +228,11 @@ func (f paymentFile) noticeTexts() (all []string) {
 			to = f.PayeeNumber
 		}
 		how := fmt.Sprintf("waits in the outbox since %s, %d tries", clockText(n.Created), n.Tries)
-		if !n.Sent.IsZero() {
+		switch {
+		case !n.Sent.IsZero():
 			how = "was sent at " + clockText(n.Sent)
+		case n.State == acquirer.NoticeWithdrawn:
+			how = fmt.Sprintf("was withdrawn after %d tries", n.Tries)
 		}
 		all = append(all, fmt.Sprintf("The notice to the %s, %s, %s.", receiver(n.Kind), to, how))
 	}

@@ -79,6 +79,9 @@ func (w *teller) move(after time.Duration, s acquirer.State, e acquirer.Event, d
 		require.NoError(w.t, err)
 		c.Reversal = &acquirer.Reversal{ID: id, Transaction: w.tx.ID, Reason: "98", Due: w.now,
 			Host: acquirer.HostKey{Time: acquirer.HostTime(w.now), STAN: id.STAN()}}
+		if w.tx.State == acquirer.Approved {
+			c.Withdraw = acquirer.NoticeDebited
+		}
 	}
 	if s == acquirer.Reversed {
 		r, err := w.db.ReversalOf(context.Background(), w.tx.ID)
@@ -230,6 +233,13 @@ func TestPaymentJSON(t *testing.T) {
 		Due: "2026-11-22T12:05:05.000+08:00", HostCode: "96"}, p.Reversal)
 	require.Len(t, p.Notices, 1)
 	require.Equal(t, string(f.RRN())+"-1", p.Notices[0].ID)
+	require.True(t, p.Notices[0].Withdrawn)
+	require.Equal(t, "debited", p.Notices[0].Kind)
+	undone := showNotice(acquirer.Notice{Transaction: w.tx.ID, Kind: acquirer.NoticeUndone}, w.tx)
+	require.Equal(t, "undone", undone.Kind)
+	require.Equal(t, w.tx.Payer, undone.To)
+	require.Contains(t, undone.Text, "11月22日12:00")
+	require.Contains(t, undone.Text, "已撤销")
 	require.Len(t, p.Steps, 4)
 	require.Equal(t, []string{"payer"}, p.Steps[1].NoticesTo)
 	require.Equal(t, "000002", p.Steps[2].Reversal)

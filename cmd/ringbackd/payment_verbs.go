@@ -253,7 +253,7 @@ type noticeListCmd struct {
 	Limit int `default:"1000" help:"At most so many (${default})."`
 }
 
-// noticeJSON is one waiting notice.
+// noticeJSON is one notice.
 type noticeJSON struct {
 	ID      string          `json:"id"` // stable: reference number and kind
 	RRN     string          `json:"rrn"`
@@ -263,6 +263,8 @@ type noticeJSON struct {
 	Sent    string          `json:"sent,omitempty"`
 	Tries   int             `json:"tries"`
 	Text    string          `json:"text"`
+
+	Withdrawn bool `json:"withdrawn,omitempty"` // not to be sent any more
 }
 
 // Run prints what would be sent, and to whom.
@@ -293,12 +295,16 @@ func (n *noticeListCmd) Run(ctx context.Context) error {
 // showNotice writes the notice as its receiver would read it.
 func showNotice(n acquirer.Notice, t *acquirer.Transaction) noticeJSON {
 	out := noticeJSON{ID: string(t.RRN()) + "-" + strconv.Itoa(int(n.Kind)), RRN: string(t.RRN()), Created: clockText(n.Created),
-		Sent: clockText(n.Sent), Tries: n.Tries}
+		Sent: clockText(n.Sent), Tries: n.Tries, Withdrawn: n.State == acquirer.NoticeWithdrawn}
 	at := t.Answered.In(acquirer.Beijing).Format("01月02日15:04")
 	switch n.Kind {
 	case acquirer.NoticeDebited:
 		out.Kind, out.To = "debited", t.Payer
 		out.Text = fmt.Sprintf("您于%s向%s(%s)付款%s元,参考号%s。", at, t.PayeeName, t.PayeeNumber, t.Amount, t.RRN())
+	case acquirer.NoticeUndone:
+		out.Kind, out.To = "undone", t.Payer
+		at = t.Opened.In(acquirer.Beijing).Format("01月02日15:04")
+		out.Text = fmt.Sprintf("您于%s向%s(%s)付款%s元已撤销,参考号%s。", at, t.PayeeName, t.PayeeNumber, t.Amount, t.RRN())
 	case acquirer.NoticePaidOut:
 		out.Kind, out.To = "paid-out", t.PayeeNumber
 		out.Text = fmt.Sprintf("%s于%s付给您的%s元已到账,参考号%s。", t.Payer, at, t.Amount, t.RRN())

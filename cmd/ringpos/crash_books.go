@@ -41,7 +41,6 @@ type journalRow struct {
 	Undo      bool      `json:"undo_wanted,omitempty"` // while it was at the host
 	HostTime  string    `json:"host_time,omitempty"`
 	HostSTAN  string    `json:"host_stan,omitempty"`
-	HostCode  string    `json:"host_code,omitempty"`
 	Exception string    `json:"exception,omitempty"`
 
 	// Left is when the payment stopped being Sent. It is known only if a kill may have found it so.

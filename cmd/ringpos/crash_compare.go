@@ -22,7 +22,7 @@ const (
 	wrongNoDebit    wrong = "no-debit"         // approved, and the host has no standing debit
 	wrongDebit      wrong = "debit-stands"     // not approved, and the host holds the payer's money
 	wrongNoNotice   wrong = "no-notice"        // approved, and nobody will tell the payer
-	wrongNotice     wrong = "notice-differs"   // more than one, or one for a payment that never stood
+	wrongNotice     wrong = "notice-differs"   // more than one, or one for a payment that does not stand
 	wrongMoney      wrong = "money-differs"    // sums
 )
 
@@ -160,14 +160,14 @@ func (c *comparison) hostDebits() {
 	}
 }
 
-// notices wants one for every payment that stands, and none for one that never did: its payer was told of a debit that
-// the host did not make. One that stood, and was undone, keeps its notice.
+// notices wants one to wait for every payment that stands, and none for any other: no device is at work, so that the
+// notice of a payment that was undone was withdrawn before anybody was told.
 func (c *comparison) notices() {
 	count := make(map[string]int)
 	for _, n := range c.Notices {
 		count[n.RRN]++
-		if r := c.rows[n.RRN]; r == nil || r.State != rowApproved && (r.State != rowReversed || r.HostCode != "00") {
-			c.differ(wrongNotice, n.RRN, "a notice for a payment that never stood")
+		if r := c.rows[n.RRN]; r == nil || r.State != rowApproved {
+			c.differ(wrongNotice, n.RRN, "a notice for a payment that does not stand")
 		}
 	}
 	for _, r := range c.Journal {

@@ -106,7 +106,7 @@ func plantsOfNotices() []plant {
 		}},
 		{"two notices", wrongNotice, func(b *books, r *journalRow) { b.Notices = append(b.Notices, bookedNotice{r.RRN, "debited"}) }},
 		{"notice of what was declined", wrongNotice, func(b *books, r *journalRow) { r.State = rowDeclined }},
-		{"notice of what the host never approved", wrongNotice, func(b *books, r *journalRow) { r.State, r.HostCode = rowReversed, "" }},
+		{"notice of what was undone", wrongNotice, func(b *books, r *journalRow) { r.State = rowReversed }},
 		{"notice of no payment", wrongNotice, func(b *books, r *journalRow) { b.Notices = append(b.Notices, bookedNotice{"999999999999", "debited"}) }},
 	}
 }
@@ -121,13 +121,13 @@ func sound(t *testing.T) *books {
 		b.Journal = append(b.Journal, journalRow{RRN: fmt.Sprintf("63280000000%d", i), State: state, AmountFen: 100, Terminal: "20000000",
 			Merchant: crashMerchant, Batch: "000001", STAN: fmt.Sprintf("00000%d", i), HostTime: "1124120000", HostSTAN: fmt.Sprintf("10000%d", i)})
 	}
-	b.Journal[0].HostCode, b.Journal[2].HostCode, b.Journal[4].HostTime = "00", "00", ""
+	b.Journal[4].HostTime = ""
 	for _, i := range []int{0, 2} {
 		r, undone := b.Journal[i], i == 2
 		b.Slips = append(b.Slips, slip{r.Terminal, r.Batch, r.STAN, r.RRN, r.AmountFen, undone})
 		b.Debits = append(b.Debits, hostDebit{r.HostSTAN, r.RRN, r.Terminal, r.AmountFen, undone})
-		b.Notices = append(b.Notices, bookedNotice{r.RRN, "debited"})
 	}
+	b.Notices = []bookedNotice{{b.Journal[0].RRN, "debited"}}
 	accounts := fmt.Sprintf(`{"accounts":[{"pan":"%s","balance_fen":900,"held_fen":100},{"pan":"%s","balance_fen":100}],"total_fen":1100}`, card, loadPoorCard)
 	require.NoError(t, json.Unmarshal([]byte(accounts), &b.After))
 	b.Before.TotalFen = b.After.TotalFen

@@ -31,6 +31,8 @@ type coreOptions struct {
 	cancels    bool // people often cancel while the host works
 	slowPayers bool // people often take longer than a confirmation lasts
 	slowDisk   bool // a commit takes up to 300 ms
+	slowMail   bool // a device takes up to a minute for a notice
+	rareMail   bool // the outbox is looked at once a minute
 	setBack    bool // the clock may be set back while the switch is down, not only forward
 	trace      bool // keep every event, for a story
 }
@@ -57,6 +59,7 @@ type coreRun struct {
 	forward  time.Time // when the clock was last set forward
 	owners   map[string][]coreOwner
 	events   []coreEvent
+	letters  []coreLetter
 	broken   []coreViolation
 	count    coreCount
 }

@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	acquirer "example.com/ringback/switch"
@@ -111,6 +112,30 @@ type noNotices struct{ *Memory }
 func (j *noNotices) Move(ctx context.Context, old, next *acquirer.Transaction, c acquirer.Change) error {
 	c.Notices = nil
 	return j.Memory.Move(ctx, old, next, c)
+}
+
+// neverWithdraws leaves the notice of an undone debit to be sent.
+type neverWithdraws struct{ *Memory }
+
+func (j *neverWithdraws) Move(ctx context.Context, old, next *acquirer.Transaction, c acquirer.Change) error {
+	c.Withdraw = 0
+	return j.Memory.Move(ctx, old, next, c)
+}
+
+// neverTold says that nobody has heard of a debit.
+type neverTold struct{ *Memory }
+
+func (j *neverTold) Told(context.Context, acquirer.ID, acquirer.NoticeKind) (bool, error) {
+	return false, nil
+}
+
+// toldWhenSent does not count what a device was given.
+type toldWhenSent struct{ *Memory }
+
+func (j *toldWhenSent) Told(_ context.Context, id acquirer.ID, kind acquirer.NoticeKind) (bool, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.ContainsFunc(j.rows[id].notices, func(n acquirer.Notice) bool { return n.Kind == kind && !n.Sent.IsZero() }), nil
 }
 
 // noticeApart writes the notice a while after the move, if the process still lives.

@@ -83,6 +83,9 @@ func noticeBugs() []coreBug {
 	return []coreBug{
 		{name: "no notice", story: "the payer is not told", journal: func(_ *coreLife, m *Memory) acquirer.Journal { return &noNotices{m} }},
 		{name: "notice outside the transaction", story: "the notice is written after the move, unless the process dies", worse: deadly, journal: func(l *coreLife, m *Memory) acquirer.Journal { return &noticeApart{Memory: m, l: l} }},
+		{name: "notice not withdrawn", story: "the notice of a debit that was undone stays in the outbox", worse: rareMail, journal: func(_ *coreLife, m *Memory) acquirer.Journal { return &neverWithdraws{m} }},
+		{name: "undo not told", story: "who was told of a debit is not told of its undo", journal: func(_ *coreLife, m *Memory) acquirer.Journal { return &neverTold{m} }},
+		{name: "told only when sent", story: "a notice that a device has at the moment of the undo counts as not told", worse: slowMail, journal: func(_ *coreLife, m *Memory) acquirer.Journal { return &toldWhenSent{m} }},
 		{name: "notice of a reversed debit", story: "an unknown outcome tells the payer of a debit", journal: func(_ *coreLife, m *Memory) acquirer.Journal { return &tooManyNotices{m} }},
 	}
 }
@@ -194,6 +197,8 @@ func cutAndForget(o *coreOptions) {
 	o.forgetful, o.faults.cut, o.faults.crash = true, 1000, 120
 	o.faults.network.hold = 3000
 }
+func rareMail(o *coreOptions) { o.rareMail = true }
+func slowMail(o *coreOptions) { o.slowMail, o.faults.crash = true, 100 }
 func forgetfulHost(o *coreOptions) {
 	o.forgetful, o.cancels = true, true
 	o.faults.network.hold = 3000

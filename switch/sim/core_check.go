@@ -24,7 +24,7 @@ import (
 //	undone      who holds none has not been debited, or the row is on the worklist
 //	order       no debit comes to the host behind its reversal before its deadline, unless the clock was set forward
 //	listed      a debit that the host approves after it answered its reversal with 25 is on the worklist
-//	notice      exactly one notice for every approval, none else
+//	notice      exactly one notice of every approval; the last that a payer was told of a payment is how it stands
 //	same-answer a repeat is answered as the first was, or 98 after an undo; after an acknowledged undo never 00
 //	content     other content under the same key is answered 94
 //	payee       the payee debited for is the one whose name was shown
@@ -37,11 +37,16 @@ type checker struct {
 	byKey  map[acquirer.TerminalKey]*record
 	tokens map[acquirer.TokenID]int
 	made   map[acquirer.TerminalKey]*corePayment
+	told   map[acquirer.ID]acquirer.NoticeKind // the last that the payer heard
 }
 
 // check compares terminals, journal and host after the end of a run.
 func (w *coreRun) check() {
-	c := &checker{w: w, byKey: map[acquirer.TerminalKey]*record{}, tokens: map[acquirer.TokenID]int{}, made: map[acquirer.TerminalKey]*corePayment{}}
+	c := &checker{w: w, byKey: map[acquirer.TerminalKey]*record{}, tokens: map[acquirer.TokenID]int{}, made: map[acquirer.TerminalKey]*corePayment{},
+		told: map[acquirer.ID]acquirer.NoticeKind{}}
+	for _, l := range w.letters {
+		c.told[l.about] = l.kind
+	}
 	for _, r := range w.mem.rows {
 		c.rows = append(c.rows, r)
 		c.byKey[dateless(r.txn.Key)] = r
@@ -80,10 +85,7 @@ func (c *checker) row(r *record) {
 		w.violate("open", t.Key, "the row is %s", t.State)
 	}
 	c.path(r)
-	approved := slices.ContainsFunc(r.steps, func(s acquirer.Step) bool { return s.To == acquirer.Approved })
-	if n := len(r.notices); approved && n != 1 || !approved && n != 0 {
-		w.violate("notice", t.Key, "%d notices, approved: %v", n, approved)
-	}
+	c.notices(r)
 	if t.Token != (acquirer.TokenID{}) && t.State != acquirer.Declined {
 		if c.tokens[t.Token]++; c.tokens[t.Token] > 1 {
 			w.violate("token", t.Key, "the confirmation has made another debit")
@@ -93,6 +95,27 @@ func (c *checker) row(r *record) {
 		c.debit(t, d)
 	} else if t.State == acquirer.Approved {
 		w.violate("slip", t.Key, "the row is approved and the host knows no debit")
+	}
+}
+
+// notices looks at what is in the outbox about a row, and at what was told of it.
+func (c *checker) notices(r *record) {
+	w, t := c.w, &r.txn
+	kinds := map[acquirer.NoticeKind]int{}
+	for _, n := range r.notices {
+		kinds[n.Kind]++
+	}
+	approved := slices.ContainsFunc(r.steps, func(s acquirer.Step) bool { return s.To == acquirer.Approved })
+	last, told := c.told[t.ID]
+	switch {
+	case !approved && len(r.notices) > 0:
+		w.violate("notice", t.Key, "%d notices, and it was never approved", len(r.notices))
+	case approved && kinds[acquirer.NoticeDebited] != 1, kinds[acquirer.NoticeUndone] > 1:
+		w.violate("notice", t.Key, "%d notices of the debit, %d of its undo", kinds[acquirer.NoticeDebited], kinds[acquirer.NoticeUndone])
+	case t.State == acquirer.Approved && last != acquirer.NoticeDebited:
+		w.violate("notice", t.Key, "it is approved, and the last that the payer heard is %d", last)
+	case t.State == acquirer.Reversed && told && last != acquirer.NoticeUndone && t.Exception == "":
+		w.violate("notice", t.Key, "it is undone, and the last that the payer heard is %d", last)
 	}
 }
 

@@ -56,6 +56,7 @@ const (
 	hopChangeAt
 	hopRetry
 	hopSignOn
+	hopMail
 )
 
 // roll hashes the keys under the seed.

@@ -21,6 +21,7 @@ type coreLife struct {
 	sw      *acquirer.Switch
 	link    *coreLink
 	journal acquirer.Journal // what lies behind the gate
+	gate    *coreGate
 	ctx     context.Context
 	cancel  context.CancelFunc
 	dead    chan struct{}
@@ -36,7 +37,8 @@ func newCoreLife(w *coreRun, n uint64) *coreLife {
 	l := &coreLife{w: w, n: n, dead: make(chan struct{}), lanes: map[*corePOS]chan struct{}{}}
 	l.ctx, l.cancel = context.WithCancel(background(coreWorker))
 	l.link, l.journal = newCoreLink(l), w.plant.behind(l, w.mem)
-	c := acquirer.Config{Journal: &coreGate{Journal: l.journal, l: l}, Directory: w.mem, HSM: coreHSM{}, Network: l.link,
+	l.gate = &coreGate{Journal: l.journal, l: l}
+	c := acquirer.Config{Journal: l.gate, Directory: w.mem, HSM: coreHSM{}, Network: l.link,
 		Numbers: w.cast.numbers, Issuers: w.cast.issuers, Institution: "48020000",
 		Limits: acquirer.Limits{Budget: acquirer.BudgetLimits{Capacity: 1 << 30}}, Random: &coreNonces{life: n}}
 	w.plant.before(l, &c)
@@ -52,6 +54,7 @@ func (l *coreLife) live() {
 	if _, err := l.sw.Recover(l.ctx); err == nil {
 		l.w.open(l)
 		go func() { done <- l.sw.Run(l.ctx) }()
+		go l.deliver()
 		l.serve(done)
 		l.w.open(nil)
 	} else {
@@ -307,6 +310,12 @@ func (g *coreGate) Get(ctx context.Context, id acquirer.ID) (*acquirer.Transacti
 func (g *coreGate) FindHost(ctx context.Context, key acquirer.HostKey) (*acquirer.Transaction, error) {
 	t, err := g.Journal.FindHost(ctx, key)
 	return t, g.read(err, uint64(key.STAN), 1)
+}
+
+// Told implements [acquirer.Journal], as Find.
+func (g *coreGate) Told(ctx context.Context, id acquirer.ID, kind acquirer.NoticeKind) (bool, error) {
+	told, err := g.Journal.Told(ctx, id, kind)
+	return told, g.read(err, uint64(id), 2)
 }
 
 // Due implements [acquirer.Journal], as Find.

@@ -196,6 +196,11 @@ func (m *Memory) beside(r *record, from acquirer.State, c acquirer.Change) {
 			r.notices = append(r.notices, n)
 		}
 	}
+	for i := range r.notices {
+		if n := &r.notices[i]; n.Kind == c.Withdraw && n.Sent.IsZero() {
+			n.State = acquirer.NoticeWithdrawn
+		}
+	}
 	if c.Reversal != nil {
 		m.queue[c.Reversal.ID] = *c.Reversal
 		m.holds(c.Reversal.ID)
@@ -320,6 +325,14 @@ func (m *Memory) Reschedule(_ context.Context, r acquirer.Reversal) error {
 	stored.Tries, stored.Due, stored.HostCode = r.Tries, r.Due, r.HostCode
 	m.queue[r.ID] = stored
 	return nil
+}
+
+// Told implements [acquirer.Journal].
+func (m *Memory) Told(_ context.Context, id acquirer.ID, kind acquirer.NoticeKind) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.rows[id]
+	return r != nil && slices.ContainsFunc(r.notices, func(n acquirer.Notice) bool { return n.Kind == kind && n.Tries > 0 }), nil
 }
 
 // Fingerprint implements [acquirer.Journal]: it numbers what it is asked for, so that two contents never share one.

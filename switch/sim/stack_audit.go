@@ -156,14 +156,24 @@ func (a *stackAudit) checkReceipts() {
 	}
 }
 
-// checkNotice: one notice for what was approved, none for what never was.
+// checkNotice: one notice for what was approved, none for what never was; it waits if the payment stands, and was
+// withdrawn if it was undone, for no device is at work.
 func (a *stackAudit) checkNotice(t *acquirer.Transaction) {
-	want := 0
+	want, state := 0, acquirer.NoticeWithdrawn
 	if slices.ContainsFunc(a.steps[t.ID], func(s acquirer.Step) bool { return s.To == acquirer.Approved }) {
 		want = 1
 	}
-	if got := a.notices[t.ID]; got != want {
-		a.violate("one notice", stackKeyOf(t), "it has %d notices, not %d", got, want)
+	if t.State == acquirer.Approved {
+		state = acquirer.NoticeQueued
+	}
+	got := a.notices[t.ID]
+	if len(got) != want {
+		a.violate("one notice", stackKeyOf(t), "it has %d notices, not %d", len(got), want)
+	}
+	for _, n := range got {
+		if n.Kind != acquirer.NoticeDebited || n.State != state {
+			a.violate("one notice", stackKeyOf(t), "it is %s, and its notice of kind %d in state %d", t.State, n.Kind, n.State)
+		}
 	}
 }
 

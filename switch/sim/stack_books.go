@@ -21,7 +21,7 @@ import (
 type stackBooks struct {
 	rows    []*acquirer.Transaction
 	steps   map[acquirer.ID][]acquirer.Step
-	notices map[acquirer.ID]int
+	notices map[acquirer.ID][]acquirer.Notice
 	queue   []acquirer.Reversal
 	totals  mockhost.Totals
 	entries map[string]*stackEntry // by host key
@@ -41,7 +41,7 @@ func (e *stackEntry) held() bool { return e != nil && e.Kind == "debit" }
 
 // readBooks reads all books.
 func (s *stack) readBooks() (*stackBooks, error) {
-	b := &stackBooks{steps: make(map[acquirer.ID][]acquirer.Step), notices: make(map[acquirer.ID]int),
+	b := &stackBooks{steps: make(map[acquirer.ID][]acquirer.Step), notices: make(map[acquirer.ID][]acquirer.Notice),
 		entries: make(map[string]*stackEntry)}
 	var err error
 	if b.totals, err = s.host.close(); err != nil {
@@ -69,13 +69,9 @@ func (b *stackBooks) readJournal(db *store.DB) (err error) {
 		if b.steps[t.ID], err = db.Steps(ctx, t.ID); err != nil {
 			return err
 		}
-	}
-	notices, err := db.Outbox(ctx, stackAll)
-	if err != nil {
-		return err
-	}
-	for _, n := range notices {
-		b.notices[n.Transaction]++
+		if b.notices[t.ID], err = db.Notices(ctx, t.ID); err != nil {
+			return err
+		}
 	}
 	b.queue, err = db.Reversals(ctx)
 	return err

@@ -41,6 +41,7 @@ func stackBugs() []stackBug {
 		{"undo forgotten that meets the debit at the host", ports(stackBugForgetsUndo), "", 2, 200},
 		{"no mark for an undo before its debit", ports(stackBugNoTombstone), "", 69, 200},
 		{"notice outside the transaction", ports(stackBugNoticeLater), "", 3, 200},
+		{"notice of an undone debit left to be sent", ports(stackBugKeepsNotice), "", 1, 200},
 		{"no answer taken for a refusal", line(stackBugSilenceRefuses), "", 2, 200},
 		{"open debits not taken up after a restart", ports(stackBugNoRecovery), "", 3, 200},
 		{"open debits declined after a restart", ports(stackBugRestartDeclines), "", 20, 200},
@@ -251,6 +252,13 @@ func stackBugNoticeLater(l *stackLife, inner stackPorts) stackPorts {
 			}
 		})
 		return nil
+	}}
+}
+
+func stackBugKeepsNotice(_ *stackLife, inner stackPorts) stackPorts {
+	return stackOnMove{inner, func(ctx context.Context, old, next *acquirer.Transaction, c acquirer.Change) error {
+		c.Withdraw = 0
+		return inner.Move(ctx, old, next, c)
 	}}
 }
 
