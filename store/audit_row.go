@@ -110,9 +110,8 @@ func (a *auditor) judgeContent(ctx context.Context, d *dossier) error {
 
 // effects are what the steps of a transaction made, taken together.
 type effects struct {
-	notices   []acquirer.Notice
-	withdrawn []acquirer.NoticeKind
-	queue     []acquirer.Reversal // what has not left it
+	notices []acquirer.Notice
+	queue   []acquirer.Reversal // what has not left it
 }
 
 // made gathers what the steps made. A notice that is made again is the one that is there.
@@ -127,9 +126,6 @@ func (a *auditor) made(d *dossier) (e effects) {
 			if !slices.ContainsFunc(e.notices, func(x acquirer.Notice) bool { return x.Kind == n.Kind }) {
 				e.notices = append(e.notices, n)
 			}
-		}
-		if m.Withdrew != 0 {
-			e.withdrawn = append(e.withdrawn, m.Withdrew)
 		}
 		if m.Reversal != nil {
 			e.queue = append(e.queue, *m.Reversal)
@@ -156,8 +152,8 @@ const (
 	noticeState
 )
 
-// judgeOutbox compares the notices with what the steps made. Nothing sends notices yet: each is as it was written, or
-// withdrawn.
+// judgeOutbox compares the notices with what the steps made. Nothing sends notices yet: each is as it was written, and
+// that of a debit which is undone is withdrawn.
 func (a *auditor) judgeOutbox(d *dossier, made effects) {
 	payerTold := false
 	for _, n := range made.notices {
@@ -168,7 +164,7 @@ func (a *auditor) judgeOutbox(d *dossier, made effects) {
 			continue
 		}
 		want := acquirer.NoticeQueued
-		if slices.Contains(made.withdrawn, n.Kind) {
+		if n.Kind == acquirer.NoticeDebited && (d.state() == acquirer.Reversing || d.state() == acquirer.Reversed) {
 			want = acquirer.NoticeWithdrawn
 		}
 		cells := d.notices[i]
@@ -176,7 +172,7 @@ func (a *auditor) judgeOutbox(d *dossier, made effects) {
 			a.broken(d.id, 0, "notice %d is not as it was written", n.Kind)
 		}
 		if number(cells[noticeState]) != int64(want) {
-			a.broken(d.id, 0, "notice %d was withdrawn by no step, or not withdrawn by one that did", n.Kind)
+			a.broken(d.id, 0, "%s, and notice %d is %s", d.state(), n.Kind, acquirer.NoticeState(number(cells[noticeState])))
 		}
 	}
 	for _, cells := range d.notices {

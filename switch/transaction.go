@@ -185,6 +185,16 @@ const (
 	NoticeWithdrawn NoticeState = 4 // not to be sent any more
 )
 
+func (s NoticeState) String() string {
+	switch s {
+	case NoticeQueued:
+		return "queued"
+	case NoticeWithdrawn:
+		return "withdrawn"
+	}
+	return "unknown"
+}
+
 // Notice is one row of the outbox: somebody is owed a message about a transaction. Who and what follow from the
 // transaction; (Transaction, Kind) is unique, so that a repeated write makes one notice.
 type Notice struct {
