@@ -113,10 +113,12 @@ func amountFault(fen int64) (Fault, bool) {
 // chance decides faults by shares. It draws nothing: the decision is a hash of
 // the seed and the message's own key, so the order of goroutines has no part in
 // it. Each repeat of a reversal is decided anew, or a reversal that met "silent"
-// once would never end.
+// once would never end. So attempts are counted, in the log too: a host that comes
+// back goes on where it stopped and does not begin with the first attempt again.
 type chance struct {
-	faults []Fault
-	seed   uint64
+	faults  []Fault
+	seed    uint64
+	journal *journal // nil: nothing is kept
 
 	mu       sync.Mutex
 	attempts map[string]uint32 // of reversals, by their host key
@@ -129,7 +131,8 @@ func newChance(faults []Fault, seed uint64) *chance {
 // debit is the fault of a 0200; the zero Fault if there is none.
 func (c *chance) debit(key string) Fault { return c.pick(false, key, 0) }
 
-// reversal is the fault of the next attempt of a 0420.
+// reversal is the fault of the next attempt of a 0420. That it came is in the batch
+// of any record that is appended later.
 func (c *chance) reversal(key string) Fault {
 	if !slices.ContainsFunc(c.faults, func(f Fault) bool { return f.Reversal }) {
 		return Fault{}
@@ -137,8 +140,20 @@ func (c *chance) reversal(key string) Fault {
 	c.mu.Lock()
 	attempt := c.attempts[key]
 	c.attempts[key]++
+	if c.journal != nil {
+		c.journal.append(record{Kind: kindAttempt, Key: key})
+	}
 	c.mu.Unlock()
 	return c.pick(true, key, attempt)
+}
+
+// apply counts an attempt out of the log.
+func (c *chance) apply(r record) error {
+	if r.Key == "" {
+		return fmt.Errorf("%w: attempt of no reversal", ErrLog)
+	}
+	c.attempts[r.Key]++
+	return nil
 }
 
 func (c *chance) pick(isReversal bool, key string, attempt uint32) Fault {

@@ -128,6 +128,26 @@ func TestFaultOtherLink(t *testing.T) {
 	require.Equal(t, m.Get(11), d.receive().Get(11))
 }
 
+// Of several other links it is the one that has been there longest, not any.
+func TestFaultOtherLinkIsAlwaysTheSame(t *testing.T) {
+	r := start(t, faulty(FaultOtherLink, false))
+	c := r.client()
+	others := []*client{r.another(c), r.another(c), r.another(c)}
+	for i, d := range others {
+		for range 8 {
+			m := c.newDebit(payer, 1)
+			c.send(c.seal(m))
+			require.Equal(t, m.Get(11), d.receive().Get(11))
+		}
+		require.NoError(t, d.conn.Close())
+		require.Eventually(t, func() bool {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return len(r.links) == len(others)-i
+		}, 10*time.Second, time.Millisecond)
+	}
+}
+
 func TestFault98(t *testing.T) {
 	r := start(t, faulty(Fault98, false))
 	c := r.client()
@@ -214,6 +234,33 @@ func TestShares(t *testing.T) {
 	require.InDelta(t, 0.05, float64(counts[1])/n, 0.01)
 	require.Greater(t, counts[2], n/10, "another seed, other faults")
 	require.InDelta(t, 0.5, float64(counts[3])/n, 0.02, "each repeat is decided anew")
+}
+
+// The repeats of a reversal are counted in the log: a host that comes back meets it with the fault of its next attempt,
+// not with that of its first again.
+func TestAttemptsOutliveTheHost(t *testing.T) {
+	faults := []Fault{{Kind: FaultSilent, Reversal: true, Share: 0.4}, {Kind: Fault96, Reversal: true, Share: 0.4}}
+	const keys, attempts = 50, 6
+	key := func(i int) string { return fmt.Sprintf("%06d1124120000", i) }
+	want := newChance(faults, 7)
+	dir := t.TempDir()
+	different := 0
+	for attempt := range attempts {
+		cfg := demoConfig(t)
+		cfg.Dir, cfg.Faults, cfg.Seed = dir, faults, 7
+		h, err := Open(cfg)
+		require.NoError(t, err)
+		first := newChance(faults, 7)
+		for i := range keys {
+			got := h.chance.reversal(key(i))
+			require.Equal(t, want.reversal(key(i)), got, "attempt %d", attempt)
+			if got != first.reversal(key(i)) {
+				different++
+			}
+		}
+		require.NoError(t, h.Close())
+	}
+	require.Greater(t, different, keys, "each attempt is decided anew")
 }
 
 func TestParseFault(t *testing.T) {

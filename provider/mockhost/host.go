@@ -32,9 +32,9 @@ type Host struct {
 
 	mu        sync.Mutex
 	stopped   bool
-	err       error // what broke the host, if anything did
-	listeners map[net.Listener]bool
-	links     map[*link]bool
+	err       error          // what broke the host, if anything did
+	listeners []net.Listener // in the order in which they came, as links
+	links     []*link
 }
 
 // Open checks the configuration and replays the log in cfg.Dir. It starts
@@ -49,7 +49,7 @@ func Open(cfg Config) (*Host, error) {
 		cfg: cfg, ledger: newLedger(), keys: newKeyring(cfg.ZMK),
 		chance:  newChance(cfg.Faults, cfg.Seed),
 		delayed: make(chan struct{}, MaxDelayed),
-		stop:    make(chan struct{}), listeners: make(map[net.Listener]bool), links: make(map[*link]bool),
+		stop:    make(chan struct{}),
 	}
 	book := opening{host: h, check: checkValue(cfg.ZMK)}
 	file, err := openLog(cfg.Dir, book.apply)
@@ -57,7 +57,7 @@ func Open(cfg Config) (*Host, error) {
 		return nil, err
 	}
 	h.journal = newJournal(file)
-	h.ledger.journal, h.keys.journal = h.journal, h.journal
+	h.ledger.journal, h.keys.journal, h.chance.journal = h.journal, h.journal, h.journal
 	if err := book.finish(cfg.Accounts); err != nil {
 		return nil, errors.Join(err, h.journal.close())
 	}
@@ -84,6 +84,8 @@ func (o *opening) apply(r record) error {
 		return nil
 	case r.Kind == kindOffer || r.Kind == kindKey:
 		return o.host.keys.apply(r)
+	case r.Kind == kindAttempt:
+		return o.host.chance.apply(r)
 	}
 	return o.host.ledger.apply(r)
 }
@@ -183,12 +185,12 @@ func (h *Host) beginStop(cause error) {
 	}
 	h.stopped, h.err = true, cause
 	close(h.stop)
-	for l := range h.listeners {
+	for _, l := range h.listeners {
 		if err := l.Close(); err != nil {
 			h.cfg.Log.Debug().Err(err).Msg("close listener")
 		}
 	}
-	for l := range h.links {
+	for _, l := range h.links {
 		l.stopReading()
 	}
 }
@@ -196,7 +198,7 @@ func (h *Host) beginStop(cause error) {
 func (h *Host) closeLinks() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for l := range h.links {
+	for _, l := range h.links {
 		l.closeConn()
 	}
 }
@@ -205,7 +207,7 @@ func (h *Host) addListener(l net.Listener) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.stopped {
-		h.listeners[l] = true
+		h.listeners = append(h.listeners, l)
 	}
 	return !h.stopped
 }

@@ -135,6 +135,7 @@ func TestRecordsThatDoNotFollow(t *testing.T) {
 		"reversal of nothing":  {head, card, {Kind: kindReversal, Key: "k"}},
 		"reversal twice":       {head, card, debit, {Kind: kindReversal, Key: "k"}, {Kind: kindReversal, Key: "k"}},
 		"reversal of unknown":  {head, card, {Kind: kindUnknown, Key: "k"}, {Kind: kindReversal, Key: "k"}},
+		"attempt of nothing":   {head, {Kind: kindAttempt}},
 		"no such record":       {head, {Kind: "gift"}},
 		"zone key of one byte": {head, {Kind: kindOffer, KeyKind: "1", Wrapped: "00"}},
 		"zone key of no kind":  {head, {Kind: kindOffer, KeyKind: "3", Wrapped: "0000000000000000"}},

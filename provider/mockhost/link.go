@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -61,21 +62,22 @@ func (h *Host) addLink(l *link) bool {
 		l.log.Warn().Msg("too many links")
 		return false
 	}
-	h.links[l] = true
+	h.links = append(h.links, l)
 	return true
 }
 
 func (h *Host) dropLink(l *link) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.links, l)
+	h.links = slices.DeleteFunc(h.links, func(other *link) bool { return other == l })
 }
 
-// linkOf finds a live link of an institution other than one; nil if there is none.
+// linkOf finds the longest open live link of an institution other than one; nil
+// if there is none.
 func (h *Host) linkOf(institution string, other *link) *link {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for l := range h.links {
+	for _, l := range h.links {
 		if l != other && l.institution() == institution && !l.isDead() {
 			return l
 		}
@@ -83,15 +85,13 @@ func (h *Host) linkOf(institution string, other *link) *link {
 	return nil
 }
 
-// members lists the institutions that have a link.
+// members lists the institutions that have a link, the longest there in front.
 func (h *Host) members() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	seen := make(map[string]bool)
 	var list []string
-	for l := range h.links {
-		if id := l.institution(); id != "" && !seen[id] {
-			seen[id] = true
+	for _, l := range h.links {
+		if id := l.institution(); id != "" && !slices.Contains(list, id) {
 			list = append(list, id)
 		}
 	}

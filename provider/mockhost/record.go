@@ -32,6 +32,7 @@ const (
 	kindRefused  kind = "refused"  // a debit was declined: Key, PAN, Fen, Code
 	kindReversal kind = "reversal" // a debit was undone: Key of the debit
 	kindUnknown  kind = "unknown"  // a reversal came before its debit: Key of the debit
+	kindAttempt  kind = "attempt"  // a reversal came that a fault may strike: its own Key
 	kindOffer    kind = "offer"    // a zone key goes out: Institution, KeyKind, Wrapped
 	kindKey      kind = "key"      // that zone key is in use: the same, and At
 )

@@ -42,31 +42,26 @@ func stackMoodOf(f fate, o stackOptions) stackMood {
 	m.powerCut, m.replay = pick("power", 0.1, 0.3), pick("replay", 0.1, 0.4)
 	m.jump = time.Duration(f.of("jump", 0).below(2)) * 3 * time.Minute
 	m.host = stackHostFaults(f.of("host", 0), m.links)
-	if m.links == 1 {
-		m.line.hole = pick("line hole", 0.05, 0.2)
-		m.keyReset = f.of("key reset", 0).chance(0.5)
-	}
+	m.line.hole = pick("line hole", 0.05, 0.2)
+	m.keyReset = f.of("key reset", 0).chance(0.5)
 	return m
 }
 
-// stackHostFaults are those of a host with one link or with two. An answer that is held back goes to any other link of
-// the member when its own has ended, and the double does not say to which: so there is no long delay with two links.
+// stackHostFaults are those of a host with one link or with two.
 func stackHostFaults(f fate, links int) []mockhost.Fault {
 	much := []float64{0, 0.5, 1, 1.8}[f.below(4)]
 	slow := []float64{0.06, 0.25}[f.of("slow", 0).below(2)]
+	other := 0.0
+	if links > 1 {
+		slow, other = min(slow, 0.15), 0.1
+	}
 	faults := []mockhost.Fault{
 		{Kind: mockhost.FaultSilent, Share: 0.03}, {Kind: mockhost.FaultTwice, Share: 0.03},
 		{Kind: mockhost.FaultBadMAC, Share: 0.02}, {Kind: mockhost.FaultClose, Share: 0.03},
 		{Kind: mockhost.FaultAmount, Share: 0.02}, {Kind: mockhost.FaultLost, Share: 0.03},
 		{Kind: mockhost.Fault96, Share: 0.02}, {Kind: mockhost.Fault98, Share: 0.02},
-		{Kind: mockhost.FaultTruncated, Share: 0.02},
-	}
-	if links > 1 {
-		faults = append(faults, mockhost.Fault{Kind: mockhost.FaultOtherLink, Share: 0.1},
-			mockhost.Fault{Kind: mockhost.FaultDelay, Share: 0.05, Delay: 700 * time.Millisecond})
-	} else {
-		faults = append(faults, mockhost.Fault{Kind: mockhost.FaultLate, Share: 0.06, Delay: 35*time.Second + 1},
-			mockhost.Fault{Kind: mockhost.FaultDelay, Share: slow, Delay: 18*time.Second + 1})
+		{Kind: mockhost.FaultTruncated, Share: 0.02}, {Kind: mockhost.FaultLate, Share: 0.06, Delay: 35*time.Second + 1},
+		{Kind: mockhost.FaultDelay, Share: slow, Delay: 18*time.Second + 1}, {Kind: mockhost.FaultOtherLink, Share: other},
 	}
 	for _, b := range faults {
 		b.Reversal = true
