@@ -234,7 +234,7 @@ func (t *till) harvest(ctx context.Context) error {
 }
 
 // settle sends the undo that the terminal owes until the switch has acknowledged it, or gives up when ctx ends: then
-// owes says why.
+// owes says which, and why.
 func (t *till) settle(ctx context.Context) error {
 	again := time.NewTicker(100 * time.Millisecond)
 	defer again.Stop()
@@ -249,7 +249,7 @@ func (t *till) settle(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			t.owes = err.Error()
+			t.owes = fmt.Sprintf("the undo of %s: %v", t.terminal.Status().UndoOwed, err)
 			return nil
 		case <-again.C:
 		}

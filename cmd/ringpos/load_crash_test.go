@@ -83,6 +83,77 @@ func TestPowerCutBeforeAll(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// settle tries until its time is over, and says what is owed; the terminal still owes it when it is taken up again.
+func TestSettleGivesUp(t *testing.T) {
+	s := startSwitch(t)
+	till := newTill(t, s)
+	reached, release := s.holdDebit()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := till.payOnce(till.power.Load().ctx)
+		ended <- err
+	}()
+	<-reached
+	require.True(t, till.cut())
+	require.Error(t, <-ended)
+	close(release)
+
+	tries := make(chan struct{})
+	till.config.Addr = deafSwitch(t, tries)
+	ctx, cancel := context.WithCancel(t.Context())
+	settled := make(chan error, 1)
+	go func() { settled <- till.settle(ctx) }()
+	<-tries
+	<-tries // the first has failed, and it is not the last
+	cancel()
+	for given := false; !given; {
+		select {
+		case err := <-settled:
+			require.NoError(t, err)
+			given = true
+		case <-tries:
+		}
+	}
+	owed := till.terminal.Status().UndoOwed
+	require.NotEmpty(t, owed)
+	require.Contains(t, till.owes, "the undo of "+owed+": ")
+	require.NoError(t, till.close())
+	var err error
+	till.terminal, err = emulator.Open(till.config)
+	require.NoError(t, err)
+	require.Equal(t, owed, till.terminal.Status().UndoOwed)
+}
+
+// deafSwitch closes every connection without a word, once its coming has been taken from tries.
+func deafSwitch(t *testing.T, tries chan<- struct{}) (addr string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	over, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return // it was closed
+			}
+			select {
+			case tries <- struct{}{}:
+			case <-over:
+			}
+			if err := conn.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		close(over)
+		require.NoError(t, l.Close())
+		<-ended
+	})
+	return l.Addr().String()
+}
+
 // The line passes on what is no debit, and does with a debit what chance says.
 func TestFaultyLine(t *testing.T) {
 	s := startSwitch(t)
