@@ -156,7 +156,9 @@ func (m *memory) NextDue(context.Context) (at time.Time, ok bool, err error) { r
 func (m *memory) Reschedule(context.Context, acquirer.Reversal) error { return nil }
 
 // Told is never: no device is part of these tests.
-func (m *memory) Told(context.Context, acquirer.ID, acquirer.NoticeKind) (bool, error) { return false, nil }
+func (m *memory) Told(context.Context, acquirer.ID, acquirer.NoticeKind) (bool, error) {
+	return false, nil
+}
 
 func (m *memory) Fingerprint(amount acquirer.Fen, payee, payer acquirer.MSISDN, card acquirer.PAN) acquirer.Fingerprint {
 	h := hmac.New(sha256.New, []byte("test"))
