@@ -52,7 +52,14 @@ func (q *saf) drop(id ID) {
 func (s *Switch) runReversals(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	looked := time.Now()
 	for ctx.Err() == nil {
+		if time.Since(looked) >= reversalMax { // behind one that is repeated nobody would see those that wait too long
+			looked = time.Now()
+			if err := s.pullForward(ctx); err != nil {
+				return endOf(ctx, err)
+			}
+		}
 		due, err := s.Journal.Due(ctx, time.Now(), pageSize)
 		if err != nil {
 			return endOf(ctx, fmt.Errorf("reading the reversal queue: %w", err))

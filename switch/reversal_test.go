@@ -97,3 +97,34 @@ func TestReversalWaitsForTheDebit(t *testing.T) {
 		})
 	}
 }
+
+// The same while the process runs and another reversal, which the host refuses again and again, is always the next to
+// fall due.
+func TestReversalAfterClockSetBackBehindAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.net.authorize = answer("96")
+		w.net.reverse = func(_ context.Context, _ Reversal, tx *Transaction) (ResponseCode, error) {
+			if tx.Key.STAN == 1 {
+				return "12", nil
+			}
+			return "00", nil
+		}
+		for stan := range STAN(2) {
+			_, err := w.Debit(t.Context(), w.request(t, stan+1, 1234), nothing)
+			require.NoError(t, err)
+		}
+		stubborn, other := w.mem.all()[0].ID, w.mem.all()[1].ID
+		for id, r := range w.mem.queue {
+			if r.Transaction == other {
+				r.Tries, r.Due = 1, time.Now().Add(5*time.Hour)
+				w.mem.queue[id] = r
+			}
+		}
+		w.start(t)
+		time.Sleep(2*reversalMax + time.Minute)
+		require.Equal(t, Reversing, w.mem.all()[0].State)
+		require.Equal(t, stubborn, w.mem.all()[0].ID)
+		require.Equal(t, Reversed, w.mem.all()[1].State)
+	})
+}
