@@ -3,6 +3,7 @@ package acquirer
 import (
 	"encoding/json"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,26 @@ func TestFen(t *testing.T) {
 		}
 	}
 	require.Equal(t, "-0.05", Fen(-5).String())
+}
+
+// A stack dump shows what functions were called with, past every method: an array in an argument byte by byte, a string
+// or a pointer as an address.
+func TestSecretsAreNotInStackDumps(t *testing.T) {
+	pin, err := NewPINBlock([]byte("\x93\x1F\xFB\x11\x3E\xFF\xC4\x81"))
+	require.NoError(t, err)
+	const bytes = "0x93, 0x1f, 0xfb"
+	require.Contains(t, dumped([8]byte(pin.Reveal())), bytes, "an array does stand there")
+	require.NotContains(t, dumped(pin), bytes)
+}
+
+// dumped returns the stack of a function that was called with v.
+//
+//go:noinline
+func dumped[T any](v T) string {
+	kept := v
+	stack := string(debug.Stack())
+	_ = kept
+	return stack
 }
 
 // Every secret, in every verb, alone, in a struct, behind a pointer, in JSON.
