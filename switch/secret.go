@@ -137,28 +137,24 @@ const (
 )
 
 // PINBlock is an enciphered PIN block: ISO 9564 format 0 (F52), or its form of 16 bytes under an SM4 key. It is held for
-// one request and stored nowhere. A clear block has no type: it never leaves the security module.
-type PINBlock struct {
-	b    [longPINBlock]byte
-	long bool
-}
+// one request and stored nowhere. A clear block has no type: it never leaves the security module. The bytes are a string
+// because a stack dump prints arrays that functions were called with, and of a string no more than its address.
+type PINBlock struct{ s string }
 
 // NewPINBlock accepts 8 or 16 bytes.
 func NewPINBlock(b []byte) (PINBlock, error) {
 	if len(b) != pinBlock && len(b) != longPINBlock {
 		return PINBlock{}, errors.New("PIN block is not 8 or 16 bytes")
 	}
-	p := PINBlock{long: len(b) == longPINBlock}
-	copy(p.b[:], b)
-	return p, nil
+	return PINBlock{string(b)}, nil
 }
 
-// Reveal returns the enciphered bytes.
+// Reveal returns a copy of the enciphered bytes, eight zeros of the zero value.
 func (p PINBlock) Reveal() []byte {
-	if p.long {
-		return p.b[:]
+	if p.s == "" {
+		return make([]byte, pinBlock)
 	}
-	return p.b[:pinBlock]
+	return []byte(p.s)
 }
 
 func (p PINBlock) String() string               { return "" }
