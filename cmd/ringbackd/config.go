@@ -36,6 +36,7 @@ type Config struct {
 	Issuers    IssuersConfig  `koanf:"issuers"`
 	Limits     LimitsConfig   `koanf:"limits"`
 	Log        LogConfig      `koanf:"log"`
+	Debug      DebugConfig    `koanf:"debug"`
 }
 
 // TerminalConfig is the terminals' side.
@@ -99,6 +100,11 @@ type LimitsConfig struct {
 // LogConfig is the log on standard error.
 type LogConfig struct {
 	Level string `koanf:"level" validate:"oneof=debug info warn error"`
+}
+
+// DebugConfig is for the search for a fault, never for production.
+type DebugConfig struct {
+	CoreFiles bool `koanf:"core_files"` // true: the kernel may write core files, and a debugger may attach
 }
 
 // defaultConfig is what holds where neither file nor environment says otherwise.
@@ -210,6 +216,9 @@ func validate(c Config) error {
 	}
 	if c.Production && c.Demo {
 		out = append(out, errors.New("demo: refused while production is true"))
+	}
+	if c.Production && c.Debug.CoreFiles {
+		out = append(out, errors.New("debug.core_files: refused while production is true"))
 	}
 	if c.Limits.LookupHit > c.Limits.LookupBucket {
 		out = append(out, errors.New("limits.lookup_hit: more than limits.lookup_bucket, so that no look-up could ever be made"))

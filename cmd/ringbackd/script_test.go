@@ -63,6 +63,8 @@ func TestConfig(t *testing.T) {
 		{"host timeout at the border", "store: {path: a}\nkeys: {master_file: m}\nhost: {zmk_file: z, timeout: 55s}\n", "", "", ""},
 		{"TLS without certificate", base + "terminal: {tls: {addr: \"127.0.0.1:1\"}}\n", "", "", "terminal.tls.certfile"},
 		{"demo in production", base + "production: true\ndemo: true\n", "", "", "refused while production"},
+		{"core files in production", base + "production: true\ndebug: {core_files: true}\n", "", "", "debug.core_files: refused while production"},
+		{"core files", base + "debug: {core_files: true}\n", "", "", ""},
 		{"a look-up that can never be made", base + "limits: {lookup_bucket: 1, lookup_hit: 2}\n", "", "", "lookup_hit"},
 		{"a look-up that no payer can ever make", base + "limits: {payer_bucket: 1, payer_hit: 2}\n", "", "", "payer_hit"},
 		{"a payer's bucket at the border", base + "limits: {payer_bucket: 2, payer_hit: 2}\n", "", "", ""},

@@ -22,7 +22,7 @@ func (s *serveCmd) Run(ctx context.Context) error { return serve(ctx, s.Config) 
 // serve runs the switch of a configuration until ctx ends and prints ready, alone on a line, when a terminal may
 // connect.
 func serve(ctx context.Context, path string) error {
-	c, err := loadConfig(path)
+	c, err := loadSealed(path)
 	if err != nil {
 		return err
 	}
@@ -62,6 +62,9 @@ type initCmd struct {
 }
 
 func (i *initCmd) Run() error {
+	if err := sealMemory(Config{}); err != nil {
+		return err
+	}
 	path, err := initialise(i.Dir, i.Demo)
 	if err == nil {
 		fmt.Fprintln(os.Stderr, "wrote", path)
@@ -244,7 +247,7 @@ type checkCmd struct{ configFlag }
 
 // Run names everything that is missing, one a line, and starts nothing.
 func (c *checkCmd) Run() error {
-	config, err := loadConfig(c.Config)
+	config, err := loadSealed(c.Config)
 	if err != nil {
 		return err
 	}

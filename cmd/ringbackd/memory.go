@@ -1,0 +1,44 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// The memory of this process holds keys, and for moments PIN blocks and tracks. It must not get into a file: a core file
+// when the process fails, or what a debugger of the same user reads from it.
+
+// prSetDumpable is PR_SET_DUMPABLE of prctl(2).
+const prSetDumpable = 4
+
+// errTraceback refuses the one setting of the runtime that ends a failing process by a signal that writes a core file.
+var errTraceback = errors.New("GOTRACEBACK=crash asks for core files, which hold keys: unset it, or set debug.core_files")
+
+// loadSealed reads a configuration and seals the memory as it says, before any key is in it.
+func loadSealed(path string) (Config, error) {
+	c, err := loadConfig(path)
+	if err != nil {
+		return Config{}, err
+	}
+	return c, sealMemory(c)
+}
+
+// sealMemory makes that the kernel writes no core file of this process or its children, also not through a pipe, and lets
+// no process of the same user read its memory. It does nothing where the configuration permits core files.
+func sealMemory(c Config) error {
+	if c.Debug.CoreFiles {
+		return nil
+	}
+	if os.Getenv("GOTRACEBACK") == "crash" {
+		return errTraceback
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}); err != nil {
+		return fmt.Errorf("forbidding core files: %w", err)
+	}
+	if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, prSetDumpable, 0, 0, 0, 0, 0); errno != 0 {
+		return fmt.Errorf("hiding the memory of the process: %w", errno)
+	}
+	return nil
+}
