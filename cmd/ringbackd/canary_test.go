@@ -4,15 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,12 +20,10 @@ import (
 	"time"
 	"unicode/utf16"
 
-	"example.com/ringback/provider/mockhost"
 	"example.com/ringback/spec"
 	"example.com/ringback/spec/pos"
 	acquirer "example.com/ringback/switch"
 	"example.com/ringback/terminal/emulator"
-	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 )
 
@@ -146,7 +144,22 @@ func (c canary) forms() map[string][]byte {
 			out[fmt.Sprint("URL base64", of, " at ", shift)] = []byte(strings.NewReplacer("+", "-", "/", "_").Replace(std))
 		}
 	}
+	c.onStack(out)
 	return out
+}
+
+// onStack adds how a canary stands in a stack dump, which shows what functions were called with as numbers: an array byte
+// by byte, of which a dump leaves out all but the first, and words as the machine has them.
+func (c canary) onStack(out map[string][]byte) {
+	if n, err := strconv.ParseUint(string(c.value), 10, 64); err == nil {
+		out["number on a stack"] = fmt.Appendf(nil, "%#x", n)
+	}
+	if c.text {
+		return
+	}
+	out["array on a stack"] = []byte(strings.Trim(strings.ReplaceAll(fmt.Sprintf("%#v", c.value[:6]), "[]byte{", ""), "}"))
+	out["word on a stack"] = fmt.Appendf(nil, "%#x", binary.LittleEndian.Uint64(c.value))
+	out["word on a stack, turned"] = fmt.Appendf(nil, "%#x", binary.BigEndian.Uint64(c.value))
 }
 
 func utf16le(s string) (out []byte) {
@@ -204,83 +217,6 @@ func unhex(t testing.TB, s string) []byte {
 	b, err := hex.DecodeString(s)
 	require.NoError(t, err)
 	return b
-}
-
-// canaryWorld is a whole system whose secrets are canaries.
-type canaryWorld struct {
-	*world
-	*canaries
-	term *emulator.Terminal
-	last []byte // debit that was sent last
-}
-
-func newCanaryWorld(t *testing.T) *canaryWorld {
-	w := &canaryWorld{world: newWorld(t, 1500*time.Millisecond), canaries: born(t)}
-	require.NoError(t, w.host.Close()) // and again, with the canary's account
-	accounts := append(mockhost.DemoAccounts(), mockhost.Account{PAN: canaryCard, PIN: canaryPIN, Expiry: "3012",
-		Status: mockhost.StatusNormal, Institution: "01020000", BalanceFen: 1_000_000})
-	var err error
-	w.host, err = mockhost.Open(mockhost.Config{Dir: filepath.Join(w.dir, "host"), ZMK: unhex(t, demoZMK), Demo: true, Accounts: accounts, Log: zerolog.New(w.log)})
-	require.NoError(t, err)
-	l, err := net.Listen("tcp", w.hostAddr)
-	require.NoError(t, err)
-	go func(h *mockhost.Host) { _ = h.Serve(l) }(w.host) // ends with Close
-	master, err := os.ReadFile(filepath.Join(w.dir, "master.key"))
-	require.NoError(t, err)
-	w.add("master key", unhex(t, strings.TrimSpace(string(master))), false)
-	tmk := unhex(t, canaryTMK)
-	block, err := w.app.module.WrapKey(acquirer.UsageTMK, acquirer.CipherTDES, acquirer.NewKey(tmk))
-	require.NoError(t, err)
-	require.NoError(t, w.app.db.AddTerminal(t.Context(), acquirer.Terminal{ID: canaryTerminalID, Merchant: canaryMerchant,
-		Profile: acquirer.Profile{MAC: acquirer.MACECB, KeyedEntry: true}, TMK: block}))
-	payee, err := newPayee(canaryPayee, canaryName, canaryPayeeCard, acquirer.PayeeActive)
-	require.NoError(t, err)
-	_, err = w.app.db.AddPayee(t.Context(), payee)
-	require.NoError(t, err)
-	w.plugIn(w.app.listeners[0].Addr().String())
-	return w
-}
-
-// plugIn opens the terminal, whose state lies in the scanned folder, at the switch's present address.
-func (w *canaryWorld) plugIn(addr string) {
-	if w.term != nil {
-		require.NoError(w.t, w.term.Close())
-	}
-	var err error
-	tmk, watch := unhex(w.t, canaryTMK), w.watch(w.t)
-	w.term, err = emulator.Open(emulator.Config{TerminalID: canaryTerminalID, MerchantID: canaryMerchant, TMK: tmk, Addr: addr,
-		StateFile: filepath.Join(w.dir, "terminal.json"), AnswerTimeout: 6 * time.Second,
-		Trace: func(d emulator.Direction, frame []byte) {
-			watch(d, frame)
-			if mti(frame) == pos.MTIDebit {
-				w.last = bytes.Clone(frame)
-			}
-		}})
-	require.NoError(w.t, err)
-}
-
-func canaryPayment(fen int64) emulator.Payment {
-	return emulator.Payment{Payee: canaryPayee, Payer: canaryPayer, AmountFen: fen,
-		Card: emulator.Card{PAN: canaryCard, Expiry: "3012", Track2: canaryTrack}}
-}
-
-// pay makes a payment with canaries, changed, and returns its code.
-func (w *canaryWorld) pay(fen int64, change func(*emulator.Payment), pins ...string) string {
-	p := canaryPayment(fen)
-	if change != nil {
-		change(&p)
-	}
-	r, err := w.term.Pay(w.t.Context(), p, holder{append(pins, canaryPIN)})
-	require.Equal(w.t, r.Code == "00", err == nil, "%v", err)
-	return r.Code
-}
-
-// requireClean looks for canaries in all that has been written.
-func (w *canaryWorld) requireClean(when string) {
-	w.t.Helper()
-	written := []byte(w.written())
-	require.Contains(w.t, string(written), canaryTerminalID, "the scan sees what is there")
-	require.Empty(w.t, w.leaks(written), when)
 }
 
 // Everything that goes well or ends in an answer, then broken frames, panics, kill -9 and SIGTERM.
@@ -417,32 +353,13 @@ func (w *canaryWorld) panics(t *testing.T) {
 	w.settled()
 }
 
-// startSwitchWith is startSwitch with something spoilt before anything runs.
-func (w *canaryWorld) startSwitchWith(spoil func(*App)) {
-	var ctx context.Context
-	ctx, w.stop = context.WithCancel(context.Background())
-	app, err := newApp(ctx, w.config(), zerolog.New(w.log))
-	require.NoError(w.t, err)
-	spoil(app)
-	w.app, w.ended = app, make(chan error, 1)
-	ready := make(chan struct{})
-	go func() { w.ended <- app.run(ctx, func() { close(ready) }) }()
-	<-ready
-}
-
 // processes runs the program as an operator does: one ends by kill -9 with a debit at the host, the next by SIGTERM. What
 // the verbs print is scanned, too. In the end the switch of the test runs again.
 func (w *canaryWorld) processes(t *testing.T) {
 	w.stopSwitch()
 	first := w.run(t)
-	ended := make(chan error, 1)
 	require.Equal(t, "00", w.pay(1243, nil))
-	go func() { // the host says nothing
-		_, err := w.term.Pay(t.Context(), canaryPayment(9807), holder{[]string{canaryPIN}})
-		ended <- err
-	}()
-	require.Eventually(t, func() bool { return strings.Contains(w.operate(t, "payment", "list", "--state", "sent"), "98.07") },
-		10*time.Second, 10*time.Millisecond)
+	ended := w.hold(t)
 	require.NoError(t, first.Process.Kill())
 	require.Error(t, first.Wait())
 	require.Error(t, <-ended)
@@ -469,32 +386,4 @@ func (w *canaryWorld) processes(t *testing.T) {
 	require.NoError(t, second.Wait())
 	w.requireClean("after SIGTERM")
 	w.startSwitch()
-}
-
-// operate runs a verb and keeps what it prints for the scan.
-func (w *canaryWorld) operate(t *testing.T, verb ...string) string {
-	out, err := exec.Command("ringbackd", append(verb, "-c", w.config())...).CombinedOutput()
-	require.NoError(t, err, "%v: %s", verb, out)
-	_, err = w.log.Write(out)
-	require.NoError(t, err)
-	return string(out)
-}
-
-// run starts ringbackd serve, its log at debug level into the scanned one, and plugs the terminal in when it is ready.
-func (w *canaryWorld) run(t *testing.T) *exec.Cmd {
-	log := &lockedBuffer{}
-	c := exec.Command("ringbackd", "serve", "-c", w.config())
-	c.Env = append(os.Environ(), "TMPDIR="+w.dir)
-	c.Stderr = io.MultiWriter(log, w.log)
-	out, err := c.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, c.Start())
-	t.Cleanup(func() { _ = c.Process.Kill() }) // it has ended unless the test failed
-	ready := make([]byte, len("ready\n"))
-	_, err = io.ReadFull(out, ready)
-	require.NoError(t, err, log)
-	addr := regexp.MustCompile(`"addr":"([0-9.:]+)"[^\n]*serving terminals`).FindStringSubmatch(log.String())
-	require.NotNil(t, addr, log)
-	w.plugIn(addr[1])
-	return c
 }

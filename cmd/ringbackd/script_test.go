@@ -15,7 +15,7 @@ import (
 
 // The scripts of testdata run this program as a process of its own: what they show is what an operator sees.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"ringbackd": main, "ringbackd-as": mainAs})
+	testscript.Main(m, map[string]func(){"ringbackd": main, "ringbackd-as": mainAs, "ringbackd-spoilt": spoilt})
 }
 
 // mainAs runs the program as if another account did: ringbackd-as 2001 terminal list.
