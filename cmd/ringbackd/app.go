@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"example.com/ringback/provider"
@@ -28,30 +29,36 @@ type App struct {
 	Health   *http.Server
 
 	log       zerolog.Logger
+	ending    atomic.Bool // no request is taken any more
 	unlock    func() error
 	listeners []net.Listener    // terminals: plain, then TLS
 	web       *console.Listener // nil when off
 	health    *console.Listener // nil when off
 }
 
-// newApp opens the store, recovers what the last process left and opens the listeners; nothing runs yet. The caller
+// newApp locks and opens the store, recovers what the last process left and opens the listeners; nothing runs yet. The caller
 // must call run, or close.
 func newApp(ctx context.Context, path string, log zerolog.Logger) (*App, error) {
-	i, err := openInstallation(ctx, path)
+	c, err := loadConfig(path)
 	if err != nil {
 		return nil, err
 	}
-	a := &App{installation: i, log: log}
+	unlock, err := lockStore(c.Store.Path)
+	if err != nil {
+		return nil, err
+	}
+	i, err := openInstallation(ctx, path)
+	if err != nil {
+		return nil, errors.Join(err, unlock())
+	}
+	a := &App{installation: i, log: log, unlock: unlock}
 	if err := a.assemble(ctx); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
 	return a, nil
 }
 
-func (a *App) assemble(ctx context.Context) (err error) {
-	if a.unlock, err = lockStore(a.config.Store.Path); err != nil {
-		return err
-	}
+func (a *App) assemble(ctx context.Context) error {
 	if a.config.Demo {
 		if err := enterDemoWorld(ctx, a.db, a.module); err != nil {
 			return err
@@ -107,7 +114,7 @@ func (a *App) wire() error {
 	a.Terminal = &terminal.Server{Switch: a.Switch, Institution: c.Host.Institution,
 		Log:    a.log.With().Str("part", "terminal").Logger(),
 		Limits: terminal.Limits{MaxConnections: c.Terminal.MaxConnections, IdleTimeout: c.Terminal.IdleTimeout}}
-	shown := console.Config{Ready: a.Network.Ready, Figures: a.figures, Log: a.log.With().Str("part", "http").Logger()}
+	shown := console.Config{Ready: a.ready, Figures: a.figures, Log: a.log.With().Str("part", "http").Logger()}
 	if c.HTTP.TLS.on() {
 		shown.Admit = c.Admin.readers
 	}
@@ -261,10 +268,25 @@ func (a *App) awaitHost(ctx context.Context) bool {
 // drainMargin is what a clean end waits longer than a debit does: the answer must still be written.
 const drainMargin = 5 * time.Second
 
+// ready returns nil when a payment could be taken now. What was accepted may still wait for the host when a write has
+// failed or the end has begun: nothing new is taken then.
+func (a *App) ready() error {
+	select {
+	case <-a.db.Failed():
+		return errors.New("a write to the store has failed")
+	default:
+	}
+	if a.ending.Load() {
+		return errors.New("the switch ends")
+	}
+	return a.Network.Ready()
+}
+
 // drain stops taking requests and answers those that were accepted: at most as long as a debit waits for its host.
 func (a *App) drain(ctx context.Context) error {
 	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.config.Host.Timeout+drainMargin)
 	defer cancel()
+	a.ending.Store(true)
 	return errors.Join(a.Terminal.Shutdown(wait), a.HTTP.Shutdown(wait), a.Health.Shutdown(wait))
 }
 
@@ -279,11 +301,7 @@ func (a *App) close() error {
 	for _, l := range a.listeners {
 		err = errors.Join(err, ignore(l.Close(), net.ErrClosed))
 	}
-	err = errors.Join(err, a.installation.close())
-	if a.unlock != nil {
-		err = errors.Join(err, a.unlock())
-	}
-	return err
+	return errors.Join(err, a.installation.close(), a.unlock())
 }
 
 // ignore drops an error of a kind that only says that somebody was asked to end.

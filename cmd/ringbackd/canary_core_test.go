@@ -36,7 +36,7 @@ func (r *crashRoom) start(t *testing.T, program string, env ...string) *exec.Cmd
 		shell := exec.Command("sh", "-c", `ulimit -c "$(ulimit -H -c)"; exec "$@"`, "sh", program, "serve", "-c", r.config())
 		c.Path, c.Args, c.Dir = shell.Path, shell.Args, r.dir
 		c.Env = append(c.Env, env...)
-	})
+	}, patient)
 }
 
 // cores lists the files that look like core files where the kernel may write them: in the room, and where the machine's

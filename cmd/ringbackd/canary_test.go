@@ -357,7 +357,7 @@ func (w *canaryWorld) panics(t *testing.T) {
 // the verbs print is scanned, too. In the end the switch of the test runs again.
 func (w *canaryWorld) processes(t *testing.T) {
 	w.stopSwitch()
-	first := w.run(t)
+	first := w.run(t, patient)
 	require.Equal(t, "00", w.pay(1243, nil))
 	ended := w.hold(t)
 	require.NoError(t, first.Process.Kill())

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"net"
 	"os"
@@ -98,20 +97,11 @@ func (w *canaryWorld) requireClean(when string) {
 	require.Empty(w.t, w.leaks(written), when)
 }
 
-// startSwitchWith is startSwitch with something spoilt before anything runs.
-func (w *canaryWorld) startSwitchWith(spoil func(*App)) {
-	var ctx context.Context
-	ctx, w.stop = context.WithCancel(context.Background())
-	app, err := newApp(ctx, w.config(), zerolog.New(w.log))
-	require.NoError(w.t, err)
-	spoil(app)
-	w.app, w.ended = app, make(chan error, 1)
-	ready := make(chan struct{})
-	go func() { w.ended <- app.run(ctx, func() { close(ready) }) }()
-	<-ready
-}
+// patient makes the switch wait for its host longer than any test lasts, where a debit is to stay there.
+func patient(c *exec.Cmd) { c.Env = append(c.Env, "RINGBACK_HOST__TIMEOUT=50s") }
 
-// hold sends a debit that the host never answers and returns when it is out. What comes of it goes into the channel.
+// hold sends a debit that the host never answers, to a patient switch, and returns when it is out. What comes of it goes
+// into the channel.
 func (w *canaryWorld) hold(t *testing.T) (ended chan error) {
 	ended = make(chan error, 1)
 	go func() {

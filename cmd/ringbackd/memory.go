@@ -25,8 +25,8 @@ func loadSealed(path string) (Config, error) {
 	return c, sealMemory(c)
 }
 
-// sealMemory makes that the kernel writes no core file of this process or its children, also not through a pipe, and lets
-// no process of the same user read its memory. It does nothing where the configuration permits core files.
+// sealMemory keeps the memory of this process out of core files and from other processes of the same user. It does nothing
+// where the configuration permits core files.
 func sealMemory(c Config) error {
 	if c.Debug.CoreFiles {
 		return nil
@@ -34,9 +34,20 @@ func sealMemory(c Config) error {
 	if os.Getenv("GOTRACEBACK") == "crash" {
 		return errTraceback
 	}
+	return errors.Join(limitCores(), hideMemory())
+}
+
+// limitCores sets the size of core files to nothing, for children too.
+func limitCores() error {
 	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}); err != nil {
 		return fmt.Errorf("forbidding core files: %w", err)
 	}
+	return nil
+}
+
+// hideMemory makes the process undumpable: no core file is written, none is handed to a program either, which the limit does
+// not prevent, and only root may attach to the process or read its memory.
+func hideMemory() error {
 	if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, prSetDumpable, 0, 0, 0, 0, 0); errno != 0 {
 		return fmt.Errorf("hiding the memory of the process: %w", errno)
 	}

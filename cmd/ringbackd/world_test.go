@@ -80,11 +80,15 @@ func (w *world) startHost(addr string) {
 	go func(h *mockhost.Host) { _ = h.Serve(l) }(w.host) // ends with Close; what it then returns says only that
 }
 
-func (w *world) startSwitch() {
+func (w *world) startSwitch() { w.startSwitchWith(func(*App) {}) }
+
+// startSwitchWith starts the switch with something changed before anything runs.
+func (w *world) startSwitchWith(change func(*App)) {
 	var ctx context.Context
 	ctx, w.stop = context.WithCancel(context.Background())
 	app, err := newApp(ctx, w.config(), zerolog.New(w.log))
 	require.NoError(w.t, err)
+	change(app)
 	w.app, w.ended = app, make(chan error, 1)
 	ready := make(chan struct{})
 	go func() { w.ended <- app.run(ctx, func() { close(ready) }) }()
