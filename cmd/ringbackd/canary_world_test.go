@@ -24,8 +24,10 @@ import (
 type canaryWorld struct {
 	*world
 	*canaries
-	term *emulator.Terminal
-	last []byte // debit that was sent last
+	term   *emulator.Terminal
+	last   []byte   // debit that was sent last
+	passed [][]byte // every frame of the terminal's line
+	tape   *tape    // the host's lines
 }
 
 func newCanaryWorld(t *testing.T) *canaryWorld {
@@ -38,7 +40,8 @@ func newCanaryWorld(t *testing.T) *canaryWorld {
 	require.NoError(t, err)
 	l, err := net.Listen("tcp", w.hostAddr)
 	require.NoError(t, err)
-	go func(h *mockhost.Host) { _ = h.Serve(l) }(w.host) // ends with Close
+	w.tape = &tape{Listener: l}
+	go func(h *mockhost.Host) { _ = h.Serve(w.tape) }(w.host) // ends with Close
 	master, err := os.ReadFile(filepath.Join(w.dir, "master.key"))
 	require.NoError(t, err)
 	w.add("master key", unhex(t, strings.TrimSpace(string(master))), false)
@@ -66,6 +69,7 @@ func (w *canaryWorld) plugIn(addr string) {
 		StateFile: filepath.Join(w.dir, "terminal.json"), AnswerTimeout: 6 * time.Second,
 		Trace: func(d emulator.Direction, frame []byte) {
 			watch(d, frame)
+			w.passed = append(w.passed, bytes.Clone(frame))
 			if mti(frame) == pos.MTIDebit {
 				w.last = bytes.Clone(frame)
 			}
