@@ -83,14 +83,15 @@ func (r RRN) ID(now time.Time) (ID, error) {
 		year--
 	}
 	day, err := strconv.Atoi(string(r[1:4]))
-	if err != nil || day < 1 || day > 366 {
+	date := time.Date(year, 1, day, 0, 0, 0, 0, Beijing)
+	if err != nil || day < 1 || date.Year() != year {
 		return 0, errors.New("RRN holds no day of the year")
 	}
 	seq, err := strconv.ParseInt(string(r[4:]), 10, 64)
 	if err != nil {
 		return 0, err
 	}
-	return NewID(DateOf(time.Date(year, 1, day, 0, 0, 0, 0, Beijing)), seq), nil
+	return NewID(DateOf(date), seq), nil
 }
 
 // STAN is a system trace audit number (F11): six digits.
