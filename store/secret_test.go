@@ -201,3 +201,27 @@ func FuzzDecodeSecrets(f *testing.F) {
 		require.Equal(t, record, again)
 	})
 }
+
+// What the columns of a payee decode to encodes to the same bytes; nothing panics.
+func FuzzDecodePayee(f *testing.F) {
+	person, err := encodeRecord("13800138001", "王小明")
+	require.NoError(f, err)
+	card, err := encodeRecord("6217000000000000012")
+	require.NoError(f, err)
+	f.Add(person, card)
+	f.Add(card, person)
+	f.Add([]byte{recordFormat, 0, 0, 0, 0}, []byte{recordFormat, 0, 0})
+	f.Fuzz(func(t *testing.T, person, card []byte) {
+		var p acquirer.Payee
+		if err := decodePayee(person, card, &p); err != nil {
+			require.ErrorIs(t, err, errRecord)
+			return
+		}
+		again, err := encodeRecord(p.Number.Reveal(), p.Name)
+		require.NoError(t, err)
+		require.Equal(t, person, again)
+		again, err = encodeRecord(p.Card.Reveal())
+		require.NoError(t, err)
+		require.Equal(t, card, again)
+	})
+}

@@ -2,7 +2,10 @@ package cups
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -72,6 +75,25 @@ func FuzzDecode(f *testing.F) {
 			if shown, ok := masked.Fields[id]; ok {
 				require.Contains(t, shown, " hidden)")
 			}
+		}
+	})
+}
+
+// FuzzDecodeLine reads any line as the operator may paste it. What is shown is valid UTF-8, as JSON wants it, and a line that
+// is not hex shows nothing of itself.
+func FuzzDecodeLine(f *testing.F) {
+	f.Add("30303030")
+	f.Add("zz 6222020000000000018")
+	f.Add(spec.Hex(pack(f, debit())))
+	f.Fuzz(func(t *testing.T, line string) {
+		d := Decode(line, false)
+		require.NotNil(t, d.Fields)
+		if _, err := spec.ParseHex(line); err != nil {
+			require.Equal(t, spec.Decoded{Fields: map[string]string{}, Error: spec.ErrHex.Error()}, d)
+			return
+		}
+		for _, text := range append(slices.Collect(maps.Values(d.Fields)), d.Error, d.MTI, d.Header, d.Repacked) {
+			require.True(t, utf8.ValidString(text), "%q", text)
 		}
 	})
 }

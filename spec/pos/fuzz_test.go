@@ -2,7 +2,11 @@ package pos
 
 import (
 	"bytes"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -84,5 +88,62 @@ func FuzzField60(f *testing.F) {
 		if field, err := ParseField60(text); err == nil {
 			require.Equal(t, text, field.String())
 		}
+	})
+}
+
+// FuzzDecodeLine reads any line as the operator may paste it. What is shown is valid UTF-8, as JSON wants it, and a line that
+// is not hex shows nothing of itself.
+func FuzzDecodeLine(f *testing.F) {
+	f.Add("003A 6000030000 603100310000 0200")
+	f.Add("zz 6222020000000000018")
+	f.Add(spec.Hex(inquiry(f)))
+	f.Fuzz(func(t *testing.T, line string) {
+		d := Decode(line, false)
+		require.NotNil(t, d.Fields)
+		if _, err := spec.ParseHex(line); err != nil {
+			require.Equal(t, spec.Decoded{Fields: map[string]string{}, Error: spec.ErrHex.Error()}, d)
+			return
+		}
+		for _, text := range append(slices.Collect(maps.Values(d.Fields)), d.Error, d.MTI, d.TPDU, d.LRI, d.Header, d.Repacked) {
+			require.True(t, utf8.ValidString(text), "%q", text)
+		}
+	})
+}
+
+// FuzzEnvelope reads what stands in front of a message: what is read is written back as it came, an answer goes to where
+// the request came from, and a line is matched by its digits alone.
+func FuzzEnvelope(f *testing.F) {
+	f.Add(inquiry(f), "01088886666")
+	dialled := append([]byte{0x60, 0, 3, 0, 0}, BuildLRI("01088886666", "60847260")...)
+	f.Add(append(dialled, inquiry(f)[5:]...), "010-8888 6666")
+	f.Add(dialled, "")
+	f.Add([]byte{0x60, 0, 3, 0, 0, 'L', 'R', 'I', 0, 0x1C}, "0")
+	f.Fuzz(func(t *testing.T, frame []byte, registered string) {
+		e, ok := EnvelopeOf(frame)
+		if !ok {
+			require.Zero(t, e)
+			return
+		}
+		require.True(t, bytes.HasPrefix(frame, e.append(nil)))
+		require.Contains(t, []int{0, lriLen}, len(e.LRI))
+		answer := e.Answer(ProcessingSignOn)
+		require.Empty(t, answer.LRI)
+		back := answer.Answer(e.Processing())
+		require.Equal(t, [2]any{e.TPDU, e.Header}, [2]any{back.TPDU, back.Header})
+		ani, known := e.ANI()
+		if !known {
+			return
+		}
+		require.Regexp(t, "^[0-9]{16}$", ani)
+		lri := BuildLRI(ani, "")
+		require.Equal(t, e.LRI[len(lriMark):len(lriMark)+8], lri[len(lriMark):len(lriMark)+8])
+		digits := strings.Map(func(r rune) rune {
+			if r >= '0' && r <= '9' {
+				return r
+			}
+			return -1
+		}, registered)
+		want := strings.TrimLeft(digits, "0") != "" && strings.TrimLeft(digits, "0") == strings.TrimLeft(ani, "0")
+		require.Equal(t, want, LineMatches(ani, registered))
 	})
 }

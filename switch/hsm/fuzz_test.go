@@ -1,10 +1,13 @@
 package hsm
 
 import (
+	"bytes"
 	"encoding/hex"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -78,5 +81,61 @@ func FuzzKeyBlock(f *testing.F) {
 		}
 		require.Contains(t, "TPMDZpm", string(rune(usage)))
 		require.Equal(t, checkOf(t, demoTMK), check)
+	})
+}
+
+// FuzzMasterKeyFile reads anything as a master key file. A key is read from 64 hexadecimal digits and a newline only, and
+// what is refused is not shown.
+func FuzzMasterKeyFile(f *testing.F) {
+	key := strings.Repeat("0123456789abcDEF", 4)
+	for _, text := range []string{key + "\n", key, key + "\r\n", key + "\n\n", " " + key, strings.Repeat("00", 32), key[:62] + "zz\n", ""} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		master, err := parseMasterKey("master.key", bytes.Clone(text))
+		if !regexp.MustCompile(`^[0-9a-fA-F]{64}\n?$`).Match(text) {
+			require.Error(t, err)
+		}
+		if err == nil {
+			require.Equal(t, strings.ToLower(strings.TrimSuffix(string(text), "\n")), hex.EncodeToString(master.b[:]))
+			return
+		}
+		if digits := regexp.MustCompile("^[0-9a-fA-F]{8}").Find(text); digits != nil {
+			require.NotContains(t, err.Error(), string(digits))
+		}
+	})
+}
+
+// FuzzConfirmation opens anything as a confirmation, and anything as a data key: only what was sealed opens, for what it
+// was sealed, within its hour and the next.
+func FuzzConfirmation(f *testing.F) {
+	m := newModule(f)
+	at := time.Unix(1_795_000_000, 0)
+	nonce, plain, bound := []byte("nonce of 12B"), []byte("payee and time"), []byte("terminal and amount")
+	sealed, err := m.SealConfirmation(at, nonce, plain, bound)
+	require.NoError(f, err)
+	_, wrapped, err := m.NewDataKey()
+	require.NoError(f, err)
+	f.Add(nonce, sealed, bound, int64(0))
+	f.Add(nonce, sealed, bound, int64(3600))
+	f.Add(nonce, sealed, bound, int64(7200))
+	f.Add(nonce, sealed[1:], bound, int64(-3600))
+	f.Add(nonce, wrapped, []byte{}, int64(0))
+	f.Add(nonce[:11], wrapped[:20], []byte{dataKeyVersion}, int64(0))
+	f.Fuzz(func(t *testing.T, n, s, b []byte, later int64) {
+		later %= 1 << 32
+		out, err := m.OpenConfirmation(at.Add(time.Duration(later)*time.Second), n, s, b)
+		if err != nil {
+			require.ErrorIs(t, err, acquirer.ErrConfirmation)
+		} else {
+			require.Equal(t, plain, out)
+			require.Equal(t, [][]byte{nonce, sealed, bound}, [][]byte{n, s, b})
+			require.Contains(t, []int64{0, 1}, hourOf(at.Add(time.Duration(later)*time.Second))-hourOf(at))
+		}
+		if k, err := m.OpenDataKey(s); err != nil {
+			require.ErrorIs(t, err, acquirer.ErrKey)
+		} else {
+			require.Len(t, k.Reveal(), dataKeySize) // another key than this process has made: see FuzzKeyBlock
+		}
 	})
 }
