@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"example.com/ringback/spec"
 	"example.com/ringback/spec/cups"
@@ -63,12 +64,25 @@ func (d *decodeCmd) print(out spec.Decoded) error {
 	}
 	slices.Sort(ids)
 	for _, id := range ids {
-		fmt.Printf("  F%-3d %s\n", id, out.Fields[strconv.Itoa(id)])
+		fmt.Printf("  F%-3d %s\n", id, visible(out.Fields[strconv.Itoa(id)]))
 	}
 	if out.Error != "" {
-		fmt.Printf("  error: %s\n", out.Error)
+		fmt.Printf("  error: %s\n", visible(out.Error))
 	}
 	return nil
+}
+
+// visible writes control characters as escapes: those of a frame must not reach a screen. JSON does so by itself.
+func visible(text string) string {
+	var out strings.Builder
+	for _, r := range text {
+		if unicode.IsControl(r) {
+			fmt.Fprintf(&out, `\x%02x`, r)
+			continue
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
 }
 
 func dash(s string) string {
