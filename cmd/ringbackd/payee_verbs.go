@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	acquirer "example.com/ringback/switch"
@@ -84,6 +85,9 @@ func newPayee(number, name, card string, status acquirer.PayeeStatus) (acquirer.
 	name = acquirer.NormalizeName(name)
 	if n := utf8.RuneCountInString(name); n < 1 || n > acquirer.MaxNameLength || !utf8.ValidString(name) {
 		return acquirer.Payee{}, fmt.Errorf("name has %d characters, not 1 to %d", n, acquirer.MaxNameLength)
+	}
+	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return acquirer.Payee{}, errors.New("name holds a character that cannot be shown")
 	}
 	pan, err := acquirer.ParsePAN(card)
 	if err != nil {
