@@ -121,7 +121,7 @@ func FuzzConfirmation(f *testing.F) {
 	f.Add(nonce, sealed, bound, int64(7200))
 	f.Add(nonce, sealed[1:], bound, int64(-3600))
 	f.Add(nonce, wrapped, []byte{}, int64(0))
-	f.Add(nonce[:11], wrapped[:20], []byte{dataKeyVersion}, int64(0))
+	f.Add(nonce[:11], wrapped[:20], []byte{kindIndexSecret}, int64(0))
 	f.Fuzz(func(t *testing.T, n, s, b []byte, later int64) {
 		later %= 1 << 32
 		out, err := m.OpenConfirmation(at.Add(time.Duration(later)*time.Second), n, s, b)
@@ -135,7 +135,7 @@ func FuzzConfirmation(f *testing.F) {
 		if k, err := m.OpenDataKey(s); err != nil {
 			require.ErrorIs(t, err, acquirer.ErrKey)
 		} else {
-			require.Len(t, k.Reveal(), dataKeySize) // another key than this process has made: see FuzzKeyBlock
+			require.Len(t, k.Reveal(), vaultKeySize) // another key than this process has made: see FuzzKeyBlock
 		}
 	})
 }
