@@ -13,7 +13,8 @@ import (
 )
 
 // FuzzUnpack holds the promise of the line: a frame is refused, or it packs to
-// the same bytes again, but for the total length, which Pack writes rightly.
+// the same bytes again, but for the total length, which Pack writes rightly, and
+// a second bitmap that announces nothing, which it leaves out.
 func FuzzUnpack(f *testing.F) {
 	for _, c := range captures(f) {
 		f.Add(c.frame(f))
@@ -24,12 +25,25 @@ func FuzzUnpack(f *testing.F) {
 		if err != nil || len(frame) > MaxMessage {
 			return
 		}
+		frame = withoutEmptyBitmap(frame)
 		packed := pack(t, m)
 		copy(packed[offTotal:offDest], frame[offTotal:offDest])
 		require.True(t, bytes.Equal(frame, packed))
 		require.NotEmpty(t, MAB(m))
 		require.NoError(t, spec.Describe(&bytes.Buffer{}, m))
 	})
+}
+
+// withoutEmptyBitmap drops a second bitmap without a field, and the bit that announces it.
+func withoutEmptyBitmap(frame []byte) []byte {
+	first := HeaderLen + mtiLen
+	second := first + bitmapLen
+	if frame[first]&0x80 == 0 || !bytes.Equal(frame[second:second+bitmapLen], make([]byte, bitmapLen)) {
+		return frame
+	}
+	short := append(bytes.Clone(frame[:second]), frame[second+bitmapLen:]...)
+	short[first] &^= 0x80
+	return short
 }
 
 func FuzzHeader(f *testing.F) {
