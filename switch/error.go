@@ -94,3 +94,10 @@ var (
 // ErrDisbelieved is the kind of [ErrUnknown] that says: an answer to the request came, and cannot be believed. What the
 // host did stays open, but the request is no longer on its way.
 var ErrDisbelieved = fmt.Errorf("%w, for its answer is not to be believed", ErrUnknown)
+
+// The kinds of failure around enrolments.
+var (
+	ErrInbound  = errors.New("message breaks the bounds")     // Inbox.Receive: it will do so each time
+	ErrBusy     = errors.New("too many messages at once")     // Inbox.Receive: send it again later
+	ErrNotInGBK = errors.New("name cannot be written in GBK") // AccountVerifier: the bank cannot be asked
+)

@@ -100,3 +100,25 @@ const (
 	// pollEvery is how often a repeat looks for the answer of a debit that another node has in flight.
 	pollEvery = 250 * time.Millisecond
 )
+
+// Figures of channels and devices that an implementer of them must know.
+const (
+	// SendTimeout is how long a device may take to hand one message on.
+	SendTimeout = 30 * time.Second
+
+	// SendsAtOnce bounds the addresses that one device's worker sends to at the same time.
+	SendsAtOnce = 8
+
+	// DeviceTries is how often one device is tried for a notice before the receiver's next one is.
+	DeviceTries = 6
+
+	// StatementDays and StatementRows bound a statement.
+	StatementDays = 92
+	StatementRows = 10_000
+
+	// MaxEnrolments is how many enrolments a date has room for.
+	MaxEnrolments = 90_000_000
+
+	// maxAddress is the longest address of a device in bytes.
+	maxAddress = 512
+)

@@ -1,5 +1,7 @@
 package acquirer
 
+import "time"
+
 // PayeeID identifies a payee for ever; a mobile number may change its owner, an id never does.
 type PayeeID int64
 
@@ -11,6 +13,7 @@ const (
 	PayeeRegistered PayeeStatus = 1 // not verified yet
 	PayeeActive     PayeeStatus = 2 // verified: can be paid
 	PayeeSuspended  PayeeStatus = 3
+	PayeeDeleted    PayeeStatus = 4 // asked to be forgotten; what payments made must keep is kept
 )
 
 // PayeeRef fixes whom and which card a payment is for at the moment of name-confirm (phase 1). It is never looked up
@@ -27,4 +30,8 @@ type Payee struct {
 	Name   string // full name, UTF-8; shown to a payer only through [MaskName]
 	Card   PAN    // the bound card of Ref.CardVersion
 	Status PayeeStatus
+	// Alive is when the number last proved that it is still the payee's: a code that came back, or an operator's word.
+	// A number that was silent for longer than [EnrolmentLimits.Dormant] cannot be paid until it proves itself again,
+	// for it may have been given to somebody else. Zero: not known, never too long ago.
+	Alive time.Time
 }

@@ -176,32 +176,24 @@ const (
 	NoticeUndone  NoticeKind = 3 // to the payer: the debit of which NoticeDebited told is undone
 )
 
-// NoticeState is where a notice stands.
-type NoticeState byte
-
-// The states of a notice. Their numbers are stored.
-const (
-	NoticeQueued    NoticeState = 0 // it waits, or has been sent
-	NoticeWithdrawn NoticeState = 4 // not to be sent any more
-)
-
-func (s NoticeState) String() string {
-	switch s {
-	case NoticeQueued:
-		return "queued"
-	case NoticeWithdrawn:
-		return "withdrawn"
-	}
-	return "unknown"
-}
-
-// Notice is one row of the outbox: somebody is owed a message about a transaction. Who and what follow from the
-// transaction; (Transaction, Kind) is unique, so that a repeated write makes one notice.
+// Notice is one row of the outbox: somebody is owed a message about a transaction or about an enrolment. Who and what
+// follow from it; (Transaction or Enrolment, Kind, Copy) is unique, so that a repeated write makes one notice. Whoever makes
+// one sets these and Created only; what is below the line belongs to the [Notifier].
 type Notice struct {
-	Transaction ID
+	Transaction ID          // zero: about an enrolment
+	Enrolment   EnrolmentID // zero: about a transaction
 	Kind        NoticeKind
+	Copy        int // tells notices of one kind about one enrolment apart; 0 for a transaction's
 	Created     time.Time
-	State       NoticeState
-	Sent        time.Time // zero while it waits
-	Tries       int       // how often it was given to a device; counted before it is given
+
+	State    NoticeState
+	Turn     int        // which of the receiver's devices it is at, 0 the first
+	Device   DeviceKind // by which it goes, or went; empty: not chosen yet, or there is none
+	Address  Address    // where to; zero as Device
+	Tries    int        // how often it was given to a device; counted before it is given
+	Due      time.Time  // not to be sent before
+	Sent     time.Time  // handed to the device's peer; zero while it waits
+	Receipt  string     // Handed.Reference
+	Detail   string     // the last thing that happened, for the operator; holds no personal data
+	Revision int64      // one more at each change: what compare-and-set compares
 }

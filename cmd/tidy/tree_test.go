@@ -133,7 +133,7 @@ func (tr *tree) visit(root string) fs.WalkDirFunc {
 			return fs.SkipDir
 		}
 		tr.paths[name] = true
-		if !d.Type().IsRegular() || name == "go.sum" {
+		if !d.Type().IsRegular() || name == "go.sum" || name == ".git" { // .git is a file in a second working tree
 			return nil
 		}
 		text, err := os.ReadFile(filepath.Join(root, name))

@@ -1,0 +1,103 @@
+package acquirer
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// The kinds of notice about an enrolment. Their numbers are stored; those below 10 are about transactions.
+const (
+	NoticeCode      NoticeKind = 10 // to the number that must prove itself: the code
+	NoticeStaged    NoticeKind = 11 // to number and devices as they were: a change will take effect, and how to stop it
+	NoticeActive    NoticeKind = 12 // to the payee: it is in force
+	NoticeRefused   NoticeKind = 13 // to the number: it was refused, and why
+	NoticeCancelled NoticeKind = 14 // to number and devices as they were: it was called off
+	NoticeHeld      NoticeKind = 15 // to the number: what is held about it, in short
+	NoticeDormant   NoticeKind = 16 // to the payee: the number was silent for long and must confirm again
+)
+
+var noticeNames = map[NoticeKind]string{NoticeDebited: "debited", NoticePaidOut: "paid-out", NoticeUndone: "undone", NoticeCode: "code",
+	NoticeStaged: "staged", NoticeActive: "active", NoticeRefused: "refused", NoticeCancelled: "cancelled",
+	NoticeHeld: "held", NoticeDormant: "dormant"}
+
+func (k NoticeKind) String() string {
+	if s, ok := noticeNames[k]; ok {
+		return s
+	}
+	return "notice-" + strconv.Itoa(int(k))
+}
+
+// NoticeState is where a notice stands.
+type NoticeState byte
+
+// The states of a notice. Their numbers are stored.
+const (
+	NoticeQueued    NoticeState = 0 // waits for its device, or until one is configured
+	NoticeHanded    NoticeState = 1 // the device's peer has it
+	NoticeDelivered NoticeState = 2 // the receiver has it
+	NoticeDead      NoticeState = 3 // every device failed: a person must look
+	NoticeWithdrawn NoticeState = 4 // not to be sent any more
+)
+
+var noticeStateNames = [...]string{"queued", "handed", "delivered", "dead", "withdrawn"}
+
+func (s NoticeState) String() string {
+	if int(s) < len(noticeStateNames) {
+		return noticeStateNames[s]
+	}
+	return "unknown"
+}
+
+// ParseNoticeState reads a state's name; ok is false for any other word.
+func ParseNoticeState(s string) (NoticeState, bool) {
+	i := slices.Index(noticeStateNames[:], s)
+	return NoticeState(max(i, 0)), i >= 0
+}
+
+// NoticeMoves is the only table of permitted moves of a notice. Dead goes back to Queued when an operator says so.
+var NoticeMoves = map[NoticeState][]NoticeState{
+	NoticeQueued:    {NoticeQueued, NoticeHanded, NoticeDelivered, NoticeDead, NoticeWithdrawn},
+	NoticeHanded:    {NoticeHanded, NoticeQueued, NoticeDelivered, NoticeDead},
+	NoticeDelivered: {},
+	NoticeDead:      {NoticeQueued, NoticeWithdrawn},
+	NoticeWithdrawn: {},
+}
+
+// MayMoveNotice reports whether the table permits to go from one state to another.
+func MayMoveNotice(from, to NoticeState) bool { return slices.Contains(NoticeMoves[from], to) }
+
+// Subject is the number of what the notice is about: a transaction's id or an enrolment's, which is always smaller.
+func (n Notice) Subject() int64 { return max(int64(n.Transaction), int64(n.Enrolment)) }
+
+// ID is the notice's name for ever, and the ID of its message: "632800000002-1" about a transaction,
+// "2026112400000001-10.2" about an enrolment.
+func (n Notice) ID() string {
+	if n.Transaction != 0 {
+		return string(n.Transaction.RRN()) + "-" + strconv.Itoa(int(n.Kind))
+	}
+	return n.Enrolment.String() + "-" + strconv.Itoa(int(n.Kind)) + "." + strconv.Itoa(n.Copy)
+}
+
+// Outbox keeps notices. They are put there by [Journal.Move] and [Registry], each in the transaction of the state that
+// causes it.
+type Outbox interface {
+	// UnroutedNotices returns up to limit queued notices for which no device was chosen and whose Due has come, the oldest
+	// first.
+	UnroutedNotices(ctx context.Context, now time.Time, limit int) ([]Notice, error)
+	// DueNotices returns up to limit queued notices of a device whose Due has come, the oldest first, and of each address
+	// only the one that must go before the others: notices of one address by one device go in the order of their making,
+	// except that a code waits for codes only.
+	DueNotices(ctx context.Context, device DeviceKind, now time.Time, limit int) ([]Notice, error)
+	// NextNotice returns when the next notice of a device falls due, or of none when device is empty; ok is false when
+	// there is none.
+	NextNotice(ctx context.Context, device DeviceKind) (at time.Time, ok bool, err error)
+	// MoveNotice replaces old by next, durably, if the stored row still has old's Revision; next.Revision becomes old's plus
+	// one. [ErrStale]: it has moved on. It panics when [NoticeMoves] does not permit the move.
+	MoveNotice(ctx context.Context, old, next *Notice) error
+	// NoticeByReceipt returns the newest notice that a device's peer named so, or [ErrNotFound].
+	NoticeByReceipt(ctx context.Context, device DeviceKind, reference string) (Notice, error)
+	// NoticeByID returns a notice by [Notice.ID], or [ErrNotFound].
+	NoticeByID(ctx context.Context, id string) (Notice, error)
+}
