@@ -56,10 +56,10 @@ type PayerGroup struct {
 
 // StatementLine is one payment.
 type StatementLine struct {
+	ID     ID
 	RRN    RRN
 	At     time.Time
 	Amount Fen
 	State  State // Approved: to come; Settled and Paying: on its way; Paid: on the card
 	Memo   string
-	Card   string // the payee's card that it goes to, masked
 }

@@ -32,6 +32,14 @@ const (
 	DeviceSpool   DeviceKind = "spool"
 )
 
+func (k DeviceKind) known() bool {
+	switch k {
+	case DeviceSMS, DeviceEmail, DeviceVoice, DevicePC, DeviceWebhook, DeviceLetter, DeviceSpool:
+		return true
+	}
+	return false
+}
+
 // ReachesNumbers reports whether devices of the kind are addressed by a mobile number: then a payee needs to give no
 // address for it, and a payer, of whom nothing else is known, can be told by it.
 func (k DeviceKind) ReachesNumbers() bool {

@@ -57,6 +57,8 @@ func (k RequestKind) String() string {
 	return "unknown"
 }
 
+func (k RequestKind) known() bool { return requestNames[k] != "" }
+
 // opens reports whether a request of the kind becomes an enrolment.
 func (k RequestKind) opens() bool { return k >= RequestRegister && k <= RequestSee }
 
@@ -94,12 +96,12 @@ func ParseEnrolmentState(s string) (EnrolmentState, bool) {
 func (s EnrolmentState) Ended() bool { return s >= EnrolmentActive }
 
 // EnrolmentMoves is the only table of permitted moves of an enrolment. A state followed by itself means that an
-// attribute may change (tries, a further code, the next try at the bank) without a move. docs/channels.md has every
+// attribute may change (a further code, the next try at the bank) without a move. docs/channels.md has every
 // (state, event) pair.
 var EnrolmentMoves = map[EnrolmentState][]EnrolmentState{
 	EnrolmentReceived:  {EnrolmentChecked, EnrolmentCodeSent, EnrolmentRefused},
 	EnrolmentChecked:   {EnrolmentChecked, EnrolmentCodeSent, EnrolmentRefused, EnrolmentExpired},
-	EnrolmentCodeSent:  {EnrolmentCodeSent, EnrolmentConfirmed, EnrolmentActive, EnrolmentRefused, EnrolmentExpired},
+	EnrolmentCodeSent:  {EnrolmentCodeSent, EnrolmentConfirmed, EnrolmentRefused, EnrolmentExpired},
 	EnrolmentConfirmed: {EnrolmentActive, EnrolmentRefused, EnrolmentExpired, EnrolmentCancelled},
 }
 
@@ -148,11 +150,10 @@ type Enrolment struct {
 	Name      string  // register, change of name: in the form of [NormalizeName]
 	Card      PAN     // register, change of card
 	Devices   []Route // devices
-	Front     bool
+	Front     bool    // devices: in front of what is held instead of in its place
 
 	Payee    PayeeRef // whom a change is for, with the card bound when it was checked; zero: a number that nobody has
 	Codes    [2]Code  // to Number; to NewNumber, for a change of number
-	Tries    int      // wrong codes so far
 	Asked    int      // how often the bank was asked
 	ByPeople bool     // an operator must approve before it goes on
 	Reasons  []Reason // why it was refused
@@ -211,7 +212,7 @@ const (
 	ReasonKnown     Reason = "known"     // the number is registered already
 	ReasonUnknown   Reason = "unknown"   // nobody is registered at the number
 	ReasonTaken     Reason = "taken"     // the new number is registered already
-	ReasonBank      Reason = "bank"      // the bank says that name and card do not belong together
+	ReasonBank      Reason = "bank"      // the bank says that name and card do not belong together, or that the card is not usable
 	ReasonLimit     Reason = "limit"     // too many codes to this number
 	ReasonLocked    Reason = "locked"    // too many wrong codes
 	ReasonOperator  Reason = "operator"  // an operator said no

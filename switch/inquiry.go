@@ -74,7 +74,7 @@ func (s *Switch) lookUp(ctx context.Context, number MSISDN) (payee Payee, found 
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Payee{}, false, err
 	}
-	if err != nil || p.Status != PayeeActive {
+	if err != nil || p.Status != PayeeActive || p.Dormant(time.Now(), s.Limits.Dormant) {
 		return decoy, false, nil
 	}
 	return *p, true, nil

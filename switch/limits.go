@@ -9,6 +9,7 @@ type Limits struct {
 	HostTimeout time.Duration // how long a debit waits for its answer: 30 s
 	TokenLife   time.Duration // how long a confirmation may be used: 120 s
 	InFlight    int           // debits waiting for the host at one time: 8192; more are refused with 96
+	Dormant     time.Duration // how long a payee's number may be silent: [EnrolmentLimits.Dormant]; negative: for ever
 	Budget      BudgetLimits  // of each terminal (PROTOCOL 1.2)
 	PayerBudget BudgetLimits  // of each payer's number; without a capacity it is off, which is its default
 
@@ -30,6 +31,7 @@ func (l Limits) WithDefaults() Limits {
 	l.HostTimeout = fallback(l.HostTimeout, 30*time.Second)
 	l.TokenLife = fallback(l.TokenLife, 120*time.Second)
 	l.InFlight = fallback(l.InFlight, 8192)
+	l.Dormant = fallback(l.Dormant, 90*day)
 	l.Budget.Capacity = fallback(l.Budget.Capacity, 20)
 	l.Budget = l.Budget.withDefaults()
 	if l.PayerBudget.Capacity != 0 {
@@ -121,4 +123,75 @@ const (
 
 	// maxAddress is the longest address of a device in bytes.
 	maxAddress = 512
+)
+
+// Figures of commands and codes.
+const (
+	// maxCommand is the longest command in bytes: five parts of an SMS.
+	maxCommand = 1000
+
+	// codeDigits is how many digits a code has.
+	codeDigits = 6
+)
+
+// Figures of texts to people.
+const (
+	// maxSubject and maxText are the longest that a template may write, in characters.
+	maxSubject = 60
+	maxText    = 500
+)
+
+// Figures of enrolments.
+const (
+	// messagesAtOnce bounds the messages of all channels that are read at one time; more are [ErrBusy].
+	messagesAtOnce = 64
+
+	// maxRoutes is the longest list of devices of a payee.
+	maxRoutes = 5
+
+	// openPerNumber is how many requests of one number are looked at when a code comes: more than it gets codes a day.
+	openPerNumber = 32
+
+	// checksAtOnce bounds the enrolments that are worked on at one time, of which each may wait for the bank.
+	checksAtOnce = 8
+
+	// bankTimeout is how long one question to the bank may take; bankFirst and bankMax bound the pause between two.
+	bankTimeout = 30 * time.Second
+	bankFirst   = 10 * time.Second
+	bankMax     = 10 * time.Minute
+
+	// enrolmentPoll is how often the worker looks for what another process wrote: an operator's verb.
+	enrolmentPoll = 2 * time.Second
+
+	// housekeepEvery is how often what is old is removed, and silent numbers reminded.
+	housekeepEvery = 24 * time.Hour
+	housekeepFirst = time.Minute
+
+	// effectTries is how often an effect is tried anew when its payee was changed meanwhile.
+	effectTries = 5
+
+	// heldRows bounds the enrolments and the notices in what a payee is shown.
+	heldRows = 1000
+)
+
+// Figures of the outbox.
+const (
+	// outboxPoll is how often router and workers look without having been woken: what another process wrote.
+	outboxPoll = time.Second
+
+	// noticeLife is how long a notice may wait for its first device; later it is not worth sending.
+	noticeLife = 72 * time.Hour
+
+	// noDevicePause is how long a notice without a device waits for one to be configured before it is looked at again.
+	noDevicePause = time.Hour
+
+	// devicePause is how long a device that is down is left alone.
+	devicePause = 5 * time.Second
+
+	// sendFirst and sendMax bound the pause between two tries of one device: 10, 20, 40 ... 300 s.
+	sendFirst = 10 * time.Second
+	sendMax   = 300 * time.Second
+
+	// maxDetail bounds what the outbox keeps of an error, in bytes.
+	maxDetail = 200
 )

@@ -2,8 +2,11 @@ package acquirer
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -68,17 +71,65 @@ var NoticeMoves = map[NoticeState][]NoticeState{
 // MayMoveNotice reports whether the table permits to go from one state to another.
 func MayMoveNotice(from, to NoticeState) bool { return slices.Contains(NoticeMoves[from], to) }
 
-// Subject is the number of what the notice is about: a transaction's id or an enrolment's, which is always smaller.
-func (n Notice) Subject() int64 { return max(int64(n.Transaction), int64(n.Enrolment)) }
+// Subject is the number of what the notice is about. Every transaction's id is greater than any enrolment's, and every
+// enrolment's greater than any payee's: [About] reverses it.
+func (n Notice) Subject() int64 {
+	return max(int64(n.Transaction), int64(n.Enrolment), int64(n.Payee))
+}
+
+// About returns a notice that has the subject of a number.
+func About(subject int64) Notice {
+	switch {
+	case subject >= firstTransaction:
+		return Notice{Transaction: ID(subject)}
+	case subject >= firstEnrolment:
+		return Notice{Enrolment: EnrolmentID(subject)}
+	}
+	return Notice{Payee: PayeeID(subject)}
+}
+
+// firstTransaction and firstEnrolment are smaller than any id of their kind and greater than any of the kind below.
+const (
+	firstTransaction = 1900_01_01 * idScale
+	firstEnrolment   = 1900_01_01 * enrolmentScale
+)
 
 // ID is the notice's name for ever, and the ID of its message: "632800000002-1" about a transaction,
-// "2026112400000001-10.2" about an enrolment.
+// "2026112400000001-10.2" about an enrolment, "17-16.20260826" about a payee.
 func (n Notice) ID() string {
 	if n.Transaction != 0 {
 		return string(n.Transaction.RRN()) + "-" + strconv.Itoa(int(n.Kind))
 	}
-	return n.Enrolment.String() + "-" + strconv.Itoa(int(n.Kind)) + "." + strconv.Itoa(n.Copy)
+	return fmt.Sprintf("%d-%d.%d", n.Subject(), n.Kind, n.Copy)
 }
+
+// ParseNoticeID reverses [Notice.ID]: it returns subject, Kind and Copy. A reference number is read within the ten years
+// that end with now.
+func ParseNoticeID(s string, now time.Time) (n Notice, err error) {
+	subject, rest, _ := strings.Cut(s, "-")
+	kind, number, _ := strings.Cut(rest, ".")
+	if rrn, err := ParseRRN(subject); err == nil && number == "" {
+		if n.Transaction, err = rrn.ID(now); err != nil {
+			return Notice{}, errNoticeID
+		}
+	} else {
+		about, err := strconv.ParseInt(subject, 10, 64)
+		if err != nil || about <= 0 || about >= firstTransaction {
+			return Notice{}, errNoticeID
+		}
+		n = About(about)
+		if n.Copy, err = strconv.Atoi(number); err != nil {
+			return Notice{}, errNoticeID
+		}
+	}
+	k, err := strconv.ParseUint(kind, 10, 8)
+	if n.Kind = NoticeKind(k); err != nil || n.ID() != s {
+		return Notice{}, errNoticeID
+	}
+	return n, nil
+}
+
+var errNoticeID = errors.New("that is no notice")
 
 // Outbox keeps notices. They are put there by [Journal.Move] and [Registry], each in the transaction of the state that
 // causes it.
@@ -90,14 +141,14 @@ type Outbox interface {
 	// only the one that must go before the others: notices of one address by one device go in the order of their making,
 	// except that a code waits for codes only.
 	DueNotices(ctx context.Context, device DeviceKind, now time.Time, limit int) ([]Notice, error)
-	// NextNotice returns when the next notice of a device falls due, or of none when device is empty; ok is false when
-	// there is none.
-	NextNotice(ctx context.Context, device DeviceKind) (at time.Time, ok bool, err error)
-	// MoveNotice replaces old by next, durably, if the stored row still has old's Revision; next.Revision becomes old's plus
-	// one. [ErrStale]: it has moved on. It panics when [NoticeMoves] does not permit the move.
+	// MoveNotice replaces old by next, durably, if the stored row still has old's Revision and State; next.Revision becomes
+	// old's plus one. [ErrStale]: it has moved on, or a move of its transaction withdrew it ([Change.Withdraw]). It panics
+	// when [NoticeMoves] does not permit the move.
 	MoveNotice(ctx context.Context, old, next *Notice) error
+	// NoticesIn returns up to limit notices in a state, the oldest first.
+	NoticesIn(ctx context.Context, s NoticeState, limit int) ([]Notice, error)
 	// NoticeByReceipt returns the newest notice that a device's peer named so, or [ErrNotFound].
 	NoticeByReceipt(ctx context.Context, device DeviceKind, reference string) (Notice, error)
-	// NoticeByID returns a notice by [Notice.ID], or [ErrNotFound].
-	NoticeByID(ctx context.Context, id string) (Notice, error)
+	// NoticeOf returns the notice of n's subject, Kind and Copy, or [ErrNotFound].
+	NoticeOf(ctx context.Context, n Notice) (Notice, error)
 }

@@ -12,9 +12,26 @@ type PayeeStatus byte
 const (
 	PayeeRegistered PayeeStatus = 1 // not verified yet
 	PayeeActive     PayeeStatus = 2 // verified: can be paid
-	PayeeSuspended  PayeeStatus = 3
+	PayeeSuspended  PayeeStatus = 3 // by the payee
 	PayeeDeleted    PayeeStatus = 4 // asked to be forgotten; what payments made must keep is kept
+	PayeeBlocked    PayeeStatus = 5 // suspended by an operator, who alone lifts it
 )
+
+func (s PayeeStatus) String() string {
+	switch s {
+	case PayeeRegistered:
+		return "registered"
+	case PayeeActive:
+		return "active"
+	case PayeeSuspended:
+		return "suspended"
+	case PayeeDeleted:
+		return "deleted"
+	case PayeeBlocked:
+		return "blocked"
+	}
+	return "unknown"
+}
 
 // PayeeRef fixes whom and which card a payment is for at the moment of name-confirm (phase 1). It is never looked up
 // again by number (DESIGN section 4, rule 8).
@@ -34,4 +51,12 @@ type Payee struct {
 	// A number that was silent for longer than [EnrolmentLimits.Dormant] cannot be paid until it proves itself again,
 	// for it may have been given to somebody else. Zero: not known, never too long ago.
 	Alive time.Time
+	Ended time.Time // of a deleted payee: since when
+	// Revision is one more at each change: what compare-and-set compares.
+	Revision int64
+}
+
+// Dormant reports whether the payee's number was silent for longer than a time; a negative time is for ever.
+func (p *Payee) Dormant(now time.Time, silent time.Duration) bool {
+	return silent >= 0 && !p.Alive.IsZero() && now.Sub(p.Alive) > silent
 }

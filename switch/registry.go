@@ -11,24 +11,25 @@ type EnrolmentChange struct {
 	Event   EnrolmentEvent
 	Detail  string   // for people; holds no personal data
 	Notices []Notice // put into the outbox; each of this enrolment
-	Effect  Effect   // on the payee; zero: none
+	Message *Heard   // noted with it, so that the same message again gets the same answer; nil: none
+	Effect  *Effect  // on a payee; nil: none
 }
 
-// Effect is what an enrolment that becomes active does to a payee. It is written with the move or not at all.
+// Effect is what becomes of a payee. It is written with the move that causes it or not at all.
 type Effect struct {
-	Kind  RequestKind // 0: none; else the enrolment's
-	Payee Payee       // as it shall be; Ref.ID is 0 for a new one
+	Payee   Payee    // as it shall be. Ref.ID is 0 for a new one; Revision is that of the payee as it was read
+	Contact *Contact // how the payee is told from now on; nil: as before
 }
 
 // Registry keeps enrolments and what they make of payees. Every method that returns nil after a write has made it durable.
 // Errors of kinds [ErrStore] and [ErrNotFound] as in [Journal].
 type Registry interface {
-	// OpenEnrolment writes e as a new row, gives it the next id of the date of e.Opened and sets e.Version to 1. When
-	// (Channel, MessageID) was noted before, nothing is written and the error is [ErrDuplicate].
+	// OpenEnrolment writes e as a new row with c.Message, which must be set, gives it the next id of the date of e.Opened
+	// and sets e.Version to 1. When the message was noted before, nothing is written and the error is [ErrDuplicate].
 	OpenEnrolment(ctx context.Context, e *Enrolment, c EnrolmentChange) error
-	// MoveEnrolment replaces old by next if the stored row still has old's Version, and writes c with it. [ErrStale]: the
-	// row has moved on. [ErrDuplicate]: the effect cannot be, because its number is another payee's or the payee is not
-	// any more what old.Payee says; nothing is written. It panics when [EnrolmentMoves] does not permit the move.
+	// MoveEnrolment replaces old by next if the stored row still has old's Version, and writes c with it; next.Payee is set
+	// to the payee of the effect. [ErrStale]: the row, or the payee, has moved on. [ErrDuplicate]: the number of the effect
+	// is another payee's. After an error nothing is written. It panics when [EnrolmentMoves] does not permit the move.
 	MoveEnrolment(ctx context.Context, old, next *Enrolment, c EnrolmentChange) error
 	// Enrolment returns a row by id.
 	Enrolment(ctx context.Context, id EnrolmentID) (*Enrolment, error)
@@ -39,34 +40,63 @@ type Registry interface {
 	EnrolmentsBy(ctx context.Context, channel Channel, sender string, limit int) ([]*Enrolment, error)
 	// DueEnrolments returns up to limit rows that have not ended and are to be looked at by now, the longest due first.
 	DueEnrolments(ctx context.Context, now time.Time, limit int) ([]*Enrolment, error)
-	// NextDueEnrolment returns when the first falls due; ok is false when there is none.
-	NextDueEnrolment(ctx context.Context) (at time.Time, ok bool, err error)
 
-	// NoteMessage keeps the answer to a message that opened no enrolment, so that the same message again gets it again.
-	// [ErrDuplicate]: it is noted already.
-	NoteMessage(ctx context.Context, channel Channel, messageID string, a Answered) error
-	// Message returns the answer to a message seen before, or [ErrNotFound].
-	Message(ctx context.Context, channel Channel, messageID string) (Answered, error)
+	// NoteMessage keeps the answer to a message that changes nothing else. [ErrDuplicate]: it is noted already.
+	NoteMessage(ctx context.Context, m Heard) error
+	// Message returns the answer to a message that was noted, or [ErrNotFound].
+	Message(ctx context.Context, channel Channel, messageID string) (Heard, error)
 
 	// Take counts one use of a limit and reports whether it was still free. Counts are durable, and subjects are stored as
 	// keyed hashes only. A use that is refused is not counted.
 	Take(ctx context.Context, u Use) (ok bool, err error)
+	// Forgive forgets every use of a limit by a subject.
+	Forgive(ctx context.Context, scope, subject string) error
 
 	// PayeeByNumber and PayeeByRef are those of [Directory].
 	PayeeByNumber(ctx context.Context, number MSISDN) (*Payee, error)
 	PayeeByRef(ctx context.Context, ref PayeeRef) (*Payee, error)
+	// Payee returns a payee by id with the card bound now.
+	Payee(ctx context.Context, id PayeeID) (*Payee, error)
+	// ChangePayee writes an effect that no enrolment causes: an operator's. Errors as MoveEnrolment's.
+	ChangePayee(ctx context.Context, e Effect) error
 	// Contact returns how a payee is told; the zero value when nothing was ever set.
 	Contact(ctx context.Context, id PayeeID) (Contact, error)
+	// EnrolmentsOfPayee returns up to limit rows of a payee, the newest first.
+	EnrolmentsOfPayee(ctx context.Context, id PayeeID, limit int) ([]*Enrolment, error)
+	// PaymentsTo returns up to limit transactions to a payee, of business dates from and to and all between them, that
+	// are Approved or beyond, the oldest first.
+	PaymentsTo(ctx context.Context, id PayeeID, from, to Date, limit int) ([]*Transaction, error)
+	// NoticesAbout returns the notices about a transaction or an enrolment ([Notice.Subject]).
+	NoticesAbout(ctx context.Context, subject int64) ([]Notice, error)
+	// Silent returns up to limit active payees with an id greater than after whose number was last alive before a time.
+	Silent(ctx context.Context, before time.Time, after PayeeID, limit int) ([]*Payee, error)
+	// Remind puts a notice to a payee into the outbox; one that is there already stays as it is.
+	Remind(ctx context.Context, n Notice) error
+	// Purge removes what is kept longer than l says, as seen at now. docs/channels.md says what goes and what stays.
+	Purge(ctx context.Context, now time.Time, l EnrolmentLimits) (Purged, error)
 }
 
-// Answered is the answer to a message, as it is kept: no text, no personal data.
-type Answered struct {
+// Heard is a message that was answered, as it is kept against doubles: no text, no personal data.
+type Heard struct {
+	Channel   Channel
+	MessageID string
 	At        time.Time
+	Kind      RequestKind // of the enrolment that it confirmed or called off; else zero
 	Outcome   Outcome
 	Language  Language
 	Silent    bool // a limit kept the text back
 	Reasons   []Reason
 	Effective time.Time
+}
+
+// Purged counts what a purge removed.
+type Purged struct {
+	Messages   int
+	Counters   int
+	Enrolments int
+	Notices    int    // removed, or without their personal part now
+	Payees     int    // that had asked to be forgotten
+	Dates      []Date // business dates whose personal data nobody can open any more
 }
 
 // Use is one use of a limit.
@@ -109,8 +139,7 @@ type AccountCheck struct {
 	Name   string
 	Card   PAN
 	Number MSISDN // told to the issuer with it
-	Host   HostKey
-	RRN    RRN // F37 of a message that is not journalled
+	RRN    RRN    // F37 of a message that is not journalled
 	At     time.Time
 }
 

@@ -176,21 +176,25 @@ const (
 	NoticeUndone  NoticeKind = 3 // to the payer: the debit of which NoticeDebited told is undone
 )
 
-// Notice is one row of the outbox: somebody is owed a message about a transaction or about an enrolment. Who and what
-// follow from it; (Transaction or Enrolment, Kind, Copy) is unique, so that a repeated write makes one notice. Whoever makes
-// one sets these and Created only; what is below the line belongs to the [Notifier].
+// Notice is one row of the outbox: somebody is owed a message about a transaction, an enrolment or a payee. Who and what
+// follow from it; (subject, Kind, Copy) is unique, so that a repeated write makes one notice. Whoever makes one sets
+// subject, Kind, Copy and Created, and Fixed, Device and Address when it must go there and nowhere else; the rest belongs to
+// the [Notifier].
 type Notice struct {
-	Transaction ID          // zero: about an enrolment
-	Enrolment   EnrolmentID // zero: about a transaction
+	Transaction ID          // the subject, one of three
+	Enrolment   EnrolmentID // the others are zero
+	Payee       PayeeID
 	Kind        NoticeKind
-	Copy        int // tells notices of one kind about one enrolment apart; 0 for a transaction's
+	Copy        int // tells notices of one kind about one enrolment or payee apart; 0 for a transaction's
 	Created     time.Time
 
 	State    NoticeState
+	Fixed    bool       // Device and Address came with it: it goes there and nowhere else
 	Turn     int        // which of the receiver's devices it is at, 0 the first
 	Device   DeviceKind // by which it goes, or went; empty: not chosen yet, or there is none
 	Address  Address    // where to; zero as Device
 	Tries    int        // how often it was given to a device; counted before it is given
+	Start    int        // what Tries was when the device was chosen
 	Due      time.Time  // not to be sent before
 	Sent     time.Time  // handed to the device's peer; zero while it waits
 	Receipt  string     // Handed.Reference

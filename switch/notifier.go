@@ -1,0 +1,402 @@
+package acquirer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// NotifierConfig is what a [Notifier] is made of. All fields but NumberDevices, Language and Limits must be set.
+type NotifierConfig struct {
+	Outbox    Outbox
+	Journal   Journal
+	Registry  Registry
+	Templates *Templates
+	Codes     Key // that of the [Enrolments]
+	// NumberDevices are the devices that reach a mobile number, in the order in which they are tried.
+	NumberDevices []DeviceKind
+	Language      Language // of notices to payers, of whom nothing else is known; empty: Chinese
+	Limits        EnrolmentLimits
+}
+
+// Notifier sends what the outbox holds, by the devices that it was given, each with a worker of its own. It implements
+// [Receipts]. A notice is sent at least once, under an ID that never changes; those of one address go in their order.
+type Notifier struct {
+	NotifierConfig
+	posts map[DeviceKind]*post
+	woken chan struct{} // of the router
+}
+
+// post is one device with what its worker needs.
+type post struct {
+	device  Device
+	woken   chan struct{}
+	sending atomic.Int32 // Sends that have not returned or are not durable yet
+}
+
+var _ Receipts = (*Notifier)(nil)
+
+// NewNotifier returns a notifier without devices that has started nothing: call [Notifier.Use] for each device, then
+// [Notifier.Run] for the life of the process.
+func NewNotifier(c NotifierConfig) *Notifier {
+	c.Limits = c.Limits.WithDefaults()
+	return &Notifier{NotifierConfig: c, posts: map[DeviceKind]*post{}, woken: make(chan struct{}, 1)}
+}
+
+// Use adds a device. It must not be called once Run has begun; there is one device of a kind.
+func (n *Notifier) Use(d Device) {
+	n.posts[d.Kind()] = &post{device: d, woken: make(chan struct{}, 1)}
+}
+
+// Wake makes router and workers look at the outbox at once; else they do so every second.
+func (n *Notifier) Wake() {
+	nudge(n.woken)
+	for _, p := range n.posts {
+		nudge(p.woken)
+	}
+}
+
+// nudge leaves a mark for who waits on a channel of one place.
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// Run sends until ctx ends; then it waits for what is being handed over and returns nil. Without a device it only waits:
+// what the outbox holds stays there. It returns an error of kind [ErrStore] as soon as one is met.
+func (n *Notifier) Run(ctx context.Context) error {
+	if len(n.posts) == 0 {
+		<-ctx.Done()
+		return nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	parts := []func(context.Context) error{n.runRouter}
+	for _, p := range n.posts {
+		parts = append(parts, func(ctx context.Context) error { return n.runPost(ctx, p) })
+	}
+	done := make(chan error, len(parts))
+	for _, part := range parts {
+		go func() { done <- part(ctx) }()
+	}
+	err := <-done
+	cancel()
+	for range len(parts) - 1 {
+		err = errors.Join(err, <-done)
+	}
+	return err
+}
+
+// runRouter chooses the devices of notices that have none.
+func (n *Notifier) runRouter(ctx context.Context) error {
+	poll := time.NewTicker(outboxPoll)
+	defer poll.Stop()
+	for {
+		if err := n.routeAll(ctx); err != nil {
+			return endOf(ctx, err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-n.woken:
+		case <-poll.C:
+		}
+	}
+}
+
+func (n *Notifier) routeAll(ctx context.Context) error {
+	for ctx.Err() == nil {
+		page, err := n.Outbox.UnroutedNotices(ctx, time.Now(), pageSize)
+		if err != nil {
+			return fmt.Errorf("reading the outbox: %w", err)
+		}
+		for _, notice := range page {
+			if err := n.route(ctx, notice); err != nil && !errors.Is(err, ErrStale) {
+				return fmt.Errorf("notice %s: %w", notice.ID(), err)
+			}
+		}
+		if len(page) < pageSize {
+			break
+		}
+	}
+	for _, p := range n.posts {
+		nudge(p.woken)
+	}
+	return nil
+}
+
+// route chooses the device of one notice: the receiver's next one that is configured.
+func (n *Notifier) route(ctx context.Context, notice Notice) error {
+	now := time.Now()
+	l, err := n.compose(ctx, notice)
+	if err != nil {
+		return err
+	}
+	next := notice
+	switch ways := n.ways(l); {
+	case l.obsolete != "":
+		next.State, next.Detail = NoticeWithdrawn, l.obsolete
+	case now.Sub(notice.Created) > noticeLife:
+		next.State, next.Detail = NoticeWithdrawn, "too old"
+	case notice.Turn < len(ways):
+		way := ways[notice.Turn]
+		next.Device, next.Address, next.Due, next.Start = way.Kind, way.Address, now, notice.Tries
+	case notice.Turn == 0:
+		next.Due, next.Detail = now.Add(noDevicePause), "no device"
+	default:
+		next.State = NoticeDead
+	}
+	if next.Device != "" && notice.Turn == 0 && notice.Kind == NoticeDebited {
+		free, err := n.Registry.Take(ctx, Use{Scope: "payer", Subject: l.number.Reveal(), At: now, Most: n.Limits.NoticesPerDay, Window: day})
+		if err != nil {
+			return err
+		}
+		if !free {
+			next = notice
+			next.State, next.Detail = NoticeWithdrawn, "too many notices to this number today"
+		}
+	}
+	return n.Outbox.MoveNotice(ctx, &notice, &next)
+}
+
+// ways are the configured devices by which the receiver of a letter can be reached, in order.
+func (n *Notifier) ways(l letter) []Route {
+	var ways []Route
+	for _, r := range l.routes {
+		if n.posts[r.Kind] == nil {
+			continue
+		}
+		if r.Address == (Address{}) {
+			r.Address = Address{r.Kind, l.number.Reveal()}
+		}
+		if !slices.Contains(ways, r) {
+			ways = append(ways, r)
+		}
+	}
+	return ways
+}
+
+// result is how one Send ended.
+type result struct {
+	id   string
+	down bool
+	err  error // of the store
+}
+
+// runPost sends by one device.
+func (n *Notifier) runPost(ctx context.Context, p *post) (err error) {
+	poll := time.NewTicker(outboxPoll)
+	defer poll.Stop()
+	results := make(chan result)
+	flying := map[string]bool{}
+	var rest time.Time // until when the device, which is down, is left alone
+	defer func() {
+		for range flying {
+			err = errors.Join(err, (<-results).err)
+		}
+	}()
+	for {
+		if time.Now().After(rest) {
+			if err := n.sendDue(ctx, p, flying, results); err != nil {
+				return endOf(ctx, err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case r := <-results:
+			delete(flying, r.id)
+			if r.err != nil {
+				return r.err
+			}
+			if r.down {
+				rest = time.Now().Add(devicePause)
+			}
+		case <-p.woken:
+		case <-poll.C:
+		}
+	}
+}
+
+// sendDue starts sending what is due, as far as there is room.
+func (n *Notifier) sendDue(ctx context.Context, p *post, flying map[string]bool, results chan result) error {
+	page, err := n.Outbox.DueNotices(ctx, p.device.Kind(), time.Now(), 2*SendsAtOnce)
+	if err != nil {
+		return fmt.Errorf("reading the outbox: %w", err)
+	}
+	for _, notice := range page {
+		if len(flying) >= SendsAtOnce {
+			return nil
+		}
+		if id := notice.ID(); !flying[id] {
+			flying[id] = true
+			p.sending.Add(1)
+			go func() {
+				down, err := n.send(ctx, p, notice)
+				p.sending.Add(-1)
+				results <- result{id, down, err}
+			}()
+		}
+	}
+	return nil
+}
+
+// send sends one notice and makes the outcome durable. A notice that was moved meanwhile is somebody else's.
+func (n *Notifier) send(ctx context.Context, p *post, notice Notice) (down bool, err error) {
+	l, err := n.compose(ctx, notice)
+	if err != nil {
+		return false, endOf(ctx, fmt.Errorf("notice %s: %w", notice.ID(), err))
+	}
+	next := notice
+	now := time.Now()
+	if !l.expires.IsZero() && now.After(l.expires) {
+		l.obsolete = "its time is over"
+	}
+	if l.obsolete != "" {
+		next.State, next.Detail = NoticeWithdrawn, l.obsolete
+		return false, endOf(ctx, fresh(n.Outbox.MoveNotice(ctx, &notice, &next)))
+	}
+	next.Tries++
+	if err := n.Outbox.MoveNotice(ctx, &notice, &next); err != nil {
+		return false, endOf(ctx, fresh(err))
+	}
+	return n.hand(ctx, p, next, l)
+}
+
+// hand gives a notice, whose try is counted, to its device. Whoever undoes a debit from here on knows that the payer may
+// have been told of it.
+func (n *Notifier) hand(ctx context.Context, p *post, notice Notice, l letter) (down bool, err error) {
+	wait, cancel := context.WithTimeout(ctx, SendTimeout)
+	defer cancel()
+	handed, failed := p.device.Send(wait, l.message(notice))
+	if failed != nil && ctx.Err() != nil {
+		return false, nil // it is sent again by the next process
+	}
+	next := after(notice, handed, failed, time.Now())
+	err = fresh(n.Outbox.MoveNotice(context.WithoutCancel(ctx), &notice, &next))
+	if next.Device == "" {
+		nudge(n.woken)
+	}
+	return errors.Is(failed, ErrDeviceDown), err
+}
+
+// fresh forgives that somebody else moved a notice meanwhile: what he wrote stands.
+func fresh(err error) error {
+	if errors.Is(err, ErrStale) {
+		return nil
+	}
+	return err
+}
+
+// after is the notice behind a Send.
+func after(n Notice, h Handed, failed error, now time.Time) Notice {
+	switch {
+	case errors.Is(failed, ErrDeviceDown): // it was given to nobody
+		n.Tries--
+		n.Detail = clip(failed.Error(), maxDetail)
+		return n
+	case failed == nil:
+		n.State, n.Sent, n.Receipt, n.Detail = NoticeHanded, now, h.Reference, ""
+		if h.Delivered {
+			n.State = NoticeDelivered
+		}
+		return n
+	case errors.Is(failed, ErrUndeliverable) || n.Tries-n.Start >= DeviceTries:
+		return n.pass(failed.Error(), now)
+	}
+	n.Detail, n.Due = clip(failed.Error(), maxDetail), now.Add(pause(sendFirst, sendMax, n.Tries-n.Start))
+	return n
+}
+
+// pass gives a notice on to the receiver's next device. One with an address of its own has no other.
+func (n Notice) pass(detail string, now time.Time) Notice {
+	n.Detail = clip(string(n.Device)+": "+detail, maxDetail)
+	if n.Fixed {
+		n.State = NoticeDead
+		return n
+	}
+	n.State, n.Device, n.Address, n.Receipt = NoticeQueued, "", Address{}, ""
+	n.Turn++
+	n.Start, n.Due = n.Tries, now
+	return n
+}
+
+// clip cuts a text to at most so many bytes, between characters.
+func clip(s string, most int) string {
+	for len(s) > most {
+		r := []rune(s)
+		s = string(r[:len(r)-1])
+	}
+	return s
+}
+
+// Receipt implements [Receipts].
+func (n *Notifier) Receipt(ctx context.Context, r Receipt) error {
+	for {
+		notice, err := n.noticeOf(ctx, r)
+		p := n.posts[r.Device]
+		switch {
+		case errors.Is(err, ErrNotFound) && p != nil && p.sending.Load() > 0:
+			return ErrNotFound // perhaps of a Send that has not returned
+		case errors.Is(err, ErrNotFound):
+			return nil
+		case err != nil:
+			return err
+		case notice.State == NoticeQueued && notice.Device == r.Device && p != nil && p.sending.Load() > 0:
+			return ErrNotFound
+		case notice.State != NoticeHanded || notice.Device != r.Device:
+			return nil
+		}
+		next := notice
+		next.State, next.Detail = NoticeDelivered, clip(r.Detail, maxDetail)
+		if !r.Delivered {
+			next = notice.pass(r.Detail, time.Now())
+		}
+		err = n.Outbox.MoveNotice(ctx, &notice, &next)
+		if errors.Is(err, ErrStale) {
+			continue
+		}
+		nudge(n.woken)
+		return err
+	}
+}
+
+// noticeOf finds what a receipt is about.
+func (n *Notifier) noticeOf(ctx context.Context, r Receipt) (Notice, error) {
+	if r.Notice == "" {
+		return n.Outbox.NoticeByReceipt(ctx, r.Device, r.Reference)
+	}
+	named, err := ParseNoticeID(r.Notice, time.Now())
+	if err != nil {
+		return Notice{}, ErrNotFound
+	}
+	return n.Outbox.NoticeOf(ctx, named)
+}
+
+// Retry is an operator's word that a dead notice shall be tried again, from the receiver's first device on.
+// [ErrNotWaiting]: it is not dead.
+func (n *Notifier) Retry(ctx context.Context, id string) error {
+	named, err := ParseNoticeID(id, time.Now())
+	if err != nil {
+		return fmt.Errorf("notice %q: %w", id, ErrNotFound)
+	}
+	notice, err := n.Outbox.NoticeOf(ctx, named)
+	if err != nil {
+		return err
+	}
+	if notice.State != NoticeDead {
+		return fmt.Errorf("notice %s is %s: %w", id, notice.State, ErrNotWaiting)
+	}
+	next := notice
+	next.State, next.Turn, next.Start, next.Due = NoticeQueued, 0, next.Tries, time.Now()
+	if !next.Fixed {
+		next.Device, next.Address = "", Address{}
+	}
+	defer n.Wake()
+	return n.Outbox.MoveNotice(ctx, &notice, &next)
+}
