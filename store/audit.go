@@ -26,6 +26,8 @@ type Report struct {
 	Sums  map[acquirer.State]Subtotal // states without a row have none
 	Open  int                         // transactions that are Sent or Reversing
 
+	Shredded int // transactions whose personal part nobody can open any more, by intent
+
 	Operations    int    // lines of the operators' journal
 	OperationHead string // hash of its last line, in hex
 
@@ -51,7 +53,8 @@ type Break struct {
 //
 //   - every chain is the one that was written: no step altered, missing, put in or moved, up to the end that the file
 //     names. An older copy of the whole file has a sound chain of its own: only a Head noted elsewhere tells it;
-//   - every transaction is as its last step left it, its sealed record opens, and its steps are a way through
+//   - every transaction is as its last step left it, its sealed record opens, unless the key of its date was destroyed by
+//     [DB.Purge], and its steps are a way through
 //     [acquirer.Moves] that ends at its state and version;
 //   - terminal keys, tokens and host keys are used once, as far as [acquirer.Journal] promises it;
 //   - the outbox and the reversal queue hold what the steps put there and nothing else: Reversing has one reversal in

@@ -101,6 +101,10 @@ func (a *auditor) judgeContent(ctx context.Context, d *dossier) error {
 	if err == nil {
 		_, err = decodeSecrets(record)
 	}
+	if errors.Is(err, errShredded) && !errors.Is(err, acquirer.ErrKey) {
+		a.report.Shredded++
+		return nil
+	}
 	if errors.Is(err, acquirer.ErrKey) || errors.Is(err, errRecord) {
 		a.broken(d.id, 0, "the sealed record does not open")
 		return nil
@@ -141,52 +145,6 @@ func (a *auditor) made(d *dossier) (e effects) {
 		e.queue = slices.Delete(e.queue, i, i+1)
 	}
 	return e
-}
-
-// The cells of everyNotice.
-const (
-	noticeKind = iota + 1
-	noticeCreated
-	noticeSent
-	noticeTries
-	noticeState
-)
-
-// judgeOutbox compares the notices with what the steps made. Nothing sends notices yet: each is as it was written, and
-// that of a debit which is undone is withdrawn.
-func (a *auditor) judgeOutbox(d *dossier, made effects) {
-	payerTold := false
-	for _, n := range made.notices {
-		payerTold = payerTold || n.Kind == acquirer.NoticeDebited
-		i := slices.IndexFunc(d.notices, func(cells []any) bool { return number(cells[noticeKind]) == int64(n.Kind) })
-		if i < 0 {
-			a.broken(d.id, 0, "notice %d is missing", n.Kind)
-			continue
-		}
-		want := acquirer.NoticeQueued
-		if n.Kind == acquirer.NoticeDebited && (d.state() == acquirer.Reversing || d.state() == acquirer.Reversed) {
-			want = acquirer.NoticeWithdrawn
-		}
-		cells := d.notices[i]
-		if number(cells[noticeCreated]) != micros(n.Created) || number(cells[noticeSent]) != 0 || number(cells[noticeTries]) != 0 {
-			a.broken(d.id, 0, "notice %d is not as it was written", n.Kind)
-		}
-		if number(cells[noticeState]) != int64(want) {
-			a.broken(d.id, 0, "%s, and notice %d is %s", d.state(), n.Kind, acquirer.NoticeState(number(cells[noticeState])))
-		}
-	}
-	for _, cells := range d.notices {
-		kind := acquirer.NoticeKind(number(cells[noticeKind]))
-		if !slices.ContainsFunc(made.notices, func(n acquirer.Notice) bool { return n.Kind == kind }) {
-			a.broken(d.id, 0, "notice %d was put in", kind)
-		}
-	}
-	switch d.state() {
-	case acquirer.Approved, acquirer.Settled, acquirer.Paying, acquirer.Paid:
-		if !payerTold {
-			a.broken(d.id, 0, "%s without a notice to the payer", d.state())
-		}
-	}
 }
 
 // judgeQueue compares the queued reversals with what the steps made, and both with the state.

@@ -31,6 +31,7 @@ const (
 
 	labelOperation    = "operation"
 	labelOperationEnd = "operation end"
+	labelNotice       = "notice"
 )
 
 // begin starts a keyed hash over cells: columns as the engine holds them. No two lists of cells are written the same way.
@@ -103,6 +104,13 @@ func (k *keyedHash) reversalSum(id, tries, due int64, hostCode string) sum {
 	s.int(tries)
 	s.int(due)
 	s.text(hostCode)
+	return k.end(s)
+}
+
+// noticeSum hashes a notice that has been worked on: the cells of noticeColumns but for the last.
+func (k *keyedHash) noticeSum(cells []any) sum {
+	s := k.begin(labelNotice)
+	s.cells(cells)
 	return k.end(s)
 }
 

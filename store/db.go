@@ -37,13 +37,16 @@ type DB struct {
 	read    *sql.DB
 	queries []*sql.Stmt // of read, by query
 
-	commits *committer
-	keys    *keyring
-	sums    *keyedHash // chain
-	prints  *keyedHash // fingerprints
-	numbers *keyedHash // look-ups by mobile number
-	ids     *sequences
-	payees  *payeeIDs
+	commits    *committer
+	keys       *keyring
+	sums       *keyedHash // chain
+	prints     *keyedHash // fingerprints
+	numbers    *keyedHash // look-ups by mobile number
+	subjects   *keyedHash // messages, senders, limits, lanes
+	codes      acquirer.Key
+	ids        *sequences
+	payees     *payeeIDs
+	enrolments *sequences
 
 	closing sync.Once
 	closed  error
@@ -71,7 +74,8 @@ func open(ctx context.Context, c Config, options string) (*DB, error) {
 
 // newDB returns a store that reads only and has prepared nothing.
 func newDB(c Config) *DB {
-	return &DB{read: pool(c.Path, readerOptions(), maxReaders), ids: newSequences(), payees: &payeeIDs{}}
+	return &DB{read: pool(c.Path, readerOptions(), maxReaders), ids: newSequences(), payees: &payeeIDs{},
+		enrolments: newSequences()}
 }
 
 // create makes the file, so that SQLite does not make it readable for everybody. One that is there is left alone: to

@@ -104,7 +104,8 @@ func TestZoneKey(t *testing.T) {
 }
 
 func wang(t testing.TB) acquirer.Payee {
-	return acquirer.Payee{Number: msisdn(t, "13800138001"), Name: "王小明", Card: pan(t, "6217000000000000012"), Status: acquirer.PayeeActive}
+	return acquirer.Payee{Number: msisdn(t, "13800138001"), Name: "王小明", Card: pan(t, "6217000000000000012"), Status: acquirer.PayeeActive,
+		Alive: timeOf(micros(noon)), Revision: 1}
 }
 
 func TestPayee(t *testing.T) {
@@ -118,7 +119,7 @@ func TestPayee(t *testing.T) {
 	_, err = db.AddPayee(t.Context(), p)
 	require.ErrorIs(t, err, acquirer.ErrDuplicate)
 
-	other := acquirer.Payee{Number: msisdn(t, "13800138002"), Name: "李明", Status: acquirer.PayeeRegistered}
+	other := acquirer.Payee{Number: msisdn(t, "13800138002"), Name: "李明", Status: acquirer.PayeeRegistered, Alive: timeOf(1), Revision: 1}
 	other.Ref, err = db.AddPayee(t.Context(), other)
 	require.NoError(t, err)
 	require.NotEqual(t, p.Ref.ID, other.Ref.ID)

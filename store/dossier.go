@@ -14,7 +14,7 @@ import (
 const (
 	everyTxn      = `SELECT ` + fixedColumns + `, ` + movedColumns + ` FROM txn ORDER BY id`
 	everyStep     = `SELECT ` + stepColumns + `, seq FROM step ORDER BY txn, version`
-	everyNotice   = `SELECT txn, kind, created, sent, tries, state FROM outbox ORDER BY txn, kind`
+	everyNotice   = selectNotice + `WHERE txn >= 190001010000000000 ORDER BY txn, kind`
 	everyReversal = `SELECT txn, id, host_time, host_stan, reason, tries, due, host_code, mac FROM saf ORDER BY txn, id`
 )
 

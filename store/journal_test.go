@@ -341,11 +341,24 @@ func TestReadsUseIndexes(t *testing.T) {
 		readDue:           "saf_due",
 		readNextDue:       "saf_due",
 		readPayeeByNumber: "sqlite_autoindex_payee_1",
-		readLastDate:      "sqlite_autoindex_txn_1",
+		readLastDate:      "txn_payee",
+
+		readPaymentsTo:        "txn_payee",
+		readEnrolmentsDue:     "enrolment_due",
+		readEnrolmentsOf:      "enrolment_number",
+		readEnrolmentsBy:      "enrolment_sender",
+		readEnrolmentsOfPayee: "enrolment_payee",
+		readUnrouted:          "outbox_due",
+		readDueNotices:        "outbox_due",
+		readNoticeByReceipt:   "outbox_receipt",
 	} {
 		require.Contains(t, plan(t, db, reads[q]), "INDEX "+index, reads[q])
 	}
-	require.NotContains(t, plan(t, db, reads[readTxnUnfinished]), "TEMP B-TREE")
+	require.Contains(t, plan(t, db, reads[readEnrolmentsOf]), "INDEX enrolment_new")
+	require.Contains(t, plan(t, db, reads[readDueNotices]), "INDEX outbox_lane")
+	for _, q := range []query{readTxnUnfinished, readUnrouted, readDueNotices, readEnrolmentsDue, readEnrolmentsBy} {
+		require.NotContains(t, plan(t, db, reads[q]), "TEMP B-TREE", reads[q])
+	}
 	require.NotContains(t, plan(t, db, reads[readLastID]), "SCAN txn")
 }
 

@@ -48,6 +48,11 @@ func (k *keyring) seal(ctx context.Context, key acquirer.Date, table string, row
 // unseal reverses seal. [acquirer.ErrKey]: the record was altered or is another row's.
 func (k *keyring) unseal(ctx context.Context, key acquirer.Date, table string, row int64, sealed []byte) ([]byte, error) {
 	aead, err := k.get(ctx, key)
+	if errors.Is(err, acquirer.ErrNotFound) {
+		if gone, err := k.db.shreddedDate(k.db.one(ctx, readShredded, int64(key)), key); err != nil || gone {
+			return nil, errors.Join(err, errShredded)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("data key %d: %w", key, asKeyError(err))
 	}
@@ -56,6 +61,16 @@ func (k *keyring) unseal(ctx context.Context, key acquirer.Date, table string, r
 		return nil, fmt.Errorf("row %d of %s does not open: %w", row, table, acquirer.ErrKey)
 	}
 	return record, nil
+}
+
+// errShredded says that the key of a date was destroyed on purpose: what was sealed under it is gone for good.
+var errShredded = errors.New("the key of its date was destroyed")
+
+// forget drops a key from memory.
+func (k *keyring) forget(key acquirer.Date) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.open, key)
 }
 
 // asKeyError keeps a key that is missing from passing for a row that is not there.

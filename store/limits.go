@@ -62,4 +62,11 @@ const (
 
 	// listLimit is how many rows [DB.List] returns when the filter names no limit.
 	listLimit = 1_000
+
+	// purgeBatch is how many rows a purge takes at a time.
+	purgeBatch = 500
+
+	// leastKept is how long an enrolment that has ended is kept whatever the configuration says: its id must not be given
+	// again on the same date.
+	leastKept = 48 * time.Hour
 )

@@ -22,13 +22,14 @@ func beforeTheChain(t *testing.T, path string) string {
 	defer func() { require.NoError(t, db.Close()) }()
 	texts := []string{string(schema), "CREATE TABLE schema_version (version INTEGER PRIMARY KEY)", "INSERT INTO schema_version VALUES (1)",
 		"ATTACH '" + path + "' AS new"}
-	for _, table := range []string{"data_key", "txn", "spent", "payee", "payee_card", "zone_key"} {
+	for _, table := range []string{"data_key", "txn", "spent", "payee_card", "zone_key"} {
 		texts = append(texts, "INSERT INTO main."+table+" SELECT * FROM new."+table)
 	}
 	const terminal = "id, merchant, line, blocked, mac, single_mak, single_des, keyed_entry, tmk, batch, signed_on, pik, mak, tdk, old_mak, since"
 	texts = append(texts, "INSERT INTO main.vault SELECT id, proof FROM new.vault",
 		"INSERT INTO main.terminal ("+terminal+") SELECT "+terminal+" FROM new.terminal")
-	texts = append(texts, "INSERT INTO main.step SELECT txn, version, at, from_state, to_state, event, detail FROM new.step",
+	texts = append(texts, "INSERT INTO main.payee SELECT id, number_index, card_version, status, key_id, sealed FROM new.payee",
+		"INSERT INTO main.step SELECT txn, version, at, from_state, to_state, event, detail FROM new.step",
 		"INSERT INTO main.outbox SELECT txn, kind, created, sent, tries FROM new.outbox",
 		"INSERT INTO main.saf SELECT id, txn, host_time, host_stan, reason, tries, due, host_code FROM new.saf")
 	for _, text := range texts {

@@ -75,18 +75,6 @@ func (db *DB) Outbox(ctx context.Context, limit int) ([]acquirer.Notice, error) 
 	return db.notices(ctx, readOutbox, int64(limit))
 }
 
-func (db *DB) notices(ctx context.Context, q query, args ...any) (all []acquirer.Notice, err error) {
-	err = db.many(ctx, func(row scanner) error {
-		var n acquirer.Notice
-		var created, sent int64
-		err := row.Scan(&n.Transaction, &n.Kind, &created, &sent, &n.Tries, &n.State)
-		n.Created, n.Sent = timeOf(created), timeOf(sent)
-		all = append(all, n)
-		return err
-	}, q, args...)
-	return all, err
-}
-
 // Told implements [acquirer.Journal].
 func (db *DB) Told(ctx context.Context, id acquirer.ID, kind acquirer.NoticeKind) (bool, error) {
 	var n int

@@ -22,10 +22,14 @@ type sealedPayee struct {
 	sealed     []byte
 	cardKey    acquirer.Date
 	sealedCard []byte
+	alive      int64
+	ended      int64
+	revision   int64
 }
 
 func (s *sealedPayee) scan(row scanner) error {
-	return row.Scan(&s.ref.ID, &s.index, &s.ref.CardVersion, &s.status, &s.key, &s.sealed, &s.cardKey, &s.sealedCard)
+	return row.Scan(&s.ref.ID, &s.index, &s.ref.CardVersion, &s.status, &s.key, &s.sealed, &s.cardKey, &s.sealedCard, &s.alive, &s.ended,
+		&s.revision)
 }
 
 // PayeeByNumber implements [acquirer.Directory]. A number that nobody has takes the way of one that somebody has: its
@@ -68,7 +72,7 @@ func (db *DB) unsealPayee(ctx context.Context, s *sealedPayee) (*acquirer.Payee,
 	if err != nil {
 		return nil, err
 	}
-	p := &acquirer.Payee{Ref: s.ref, Status: s.status}
+	p := &acquirer.Payee{Ref: s.ref, Status: s.status, Alive: timeOf(s.alive), Ended: timeOf(s.ended), Revision: s.revision}
 	if err := decodePayee(person, card, p); err != nil {
 		return nil, fmt.Errorf("payee %d: %w", s.ref.ID, err)
 	}
@@ -106,9 +110,13 @@ func (p *payeeIDs) next(last acquirer.PayeeID) acquirer.PayeeID {
 	return p.last
 }
 
-// AddPayee registers a payee, durably, with p.Card as the first card; p.Ref is not read. It returns the id that the
-// payee has for ever. [acquirer.ErrDuplicate]: the number is taken.
+// AddPayee registers a payee, durably, with p.Card as the first card; p.Ref is not read. Whoever registers vouches for the
+// number: it is alive now, unless p.Alive says when. It returns the id that the payee has for ever.
+// [acquirer.ErrDuplicate]: the number is taken.
 func (db *DB) AddPayee(ctx context.Context, p acquirer.Payee) (acquirer.PayeeRef, error) {
+	if p.Alive.IsZero() {
+		p.Alive = time.Now()
+	}
 	for {
 		var last acquirer.PayeeID
 		if err := db.one(ctx, readLastPayee).Scan(&last); err != nil {
@@ -133,25 +141,13 @@ func (db *DB) AddPayee(ctx context.Context, p acquirer.Payee) (acquirer.PayeeRef
 // insertPayee writes a payee whose id and index are chosen.
 func (db *DB) insertPayee(ctx context.Context, p acquirer.Payee, index []byte) error {
 	key := acquirer.DateOf(time.Now())
-	person, err := encodeRecord(p.Number.Reveal(), p.Name)
-	if err != nil {
-		return err
-	}
-	card, err := encodeRecord(p.Card.Reveal())
-	if err != nil {
-		return err
-	}
-	sealed, err := db.keys.seal(ctx, key, "payee", int64(p.Ref.ID), person)
-	if err != nil {
-		return err
-	}
-	sealedCard, err := db.keys.seal(ctx, key, "payee_card", cardRow(p.Ref), card)
+	person, card, err := db.sealPayee(ctx, key, p)
 	if err != nil {
 		return err
 	}
 	id, version := int64(p.Ref.ID), int64(p.Ref.CardVersion)
-	return db.insert(ctx, call{writePayee, []any{id, index, version, int64(p.Status), int64(key), sealed}},
-		call{writePayeeCard, []any{id, version, int64(key), sealedCard, index}})
+	return db.insert(ctx, call{writePayee, []any{id, index, version, int64(p.Status), int64(key), person, micros(p.Alive)}},
+		call{writePayeeCard, []any{id, version, int64(key), card, index}})
 }
 
 // SetPayeeStatus changes whether a payee can be paid. [acquirer.ErrNotFound]: no such payee.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -39,9 +40,12 @@ func (s *sealedTxn) scan(row scanner) error {
 	return nil
 }
 
-// unseal opens the secrets of a row.
+// unseal opens the secrets of a row. One whose day's key was destroyed has none any more.
 func (db *DB) unseal(ctx context.Context, s *sealedTxn) (*acquirer.Transaction, error) {
 	record, err := db.keys.unseal(ctx, s.key, "txn", int64(s.ID), s.sealed)
+	if errors.Is(err, errShredded) {
+		return &s.Transaction, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -92,8 +96,7 @@ func stepCells(id acquirer.ID, from, to acquirer.State, version int64, c acquire
 func (db *DB) changeCalls(id acquirer.ID, c acquirer.Change) []call {
 	calls := make([]call, 0, 4+len(c.Notices))
 	for _, n := range c.Notices {
-		calls = append(calls, call{writeNotice, []any{int64(n.Transaction), int64(n.Kind), micros(n.Created), micros(n.Sent),
-			int64(n.Tries)}})
+		calls = append(calls, call{writeNotice, newNoticeCells(n)})
 	}
 	if c.Withdraw != 0 {
 		calls = append(calls, call{writeWithdrawn, []any{int64(id), int64(c.Withdraw)}})
@@ -113,8 +116,8 @@ func (db *DB) changeCalls(id acquirer.ID, c acquirer.Change) []call {
 // host's messages can hold.
 func checkChange(id acquirer.ID, c acquirer.Change) error {
 	for _, n := range c.Notices {
-		if n.Transaction != id {
-			return fmt.Errorf("store: a change of %d has a notice of another transaction", id)
+		if n.Transaction != id || n.Copy != 0 || n.Fixed {
+			return fmt.Errorf("store: a change of %d has a notice of another transaction, or one that is addressed", id)
 		}
 	}
 	if r := c.Reversal; r != nil && (r.Transaction != id || len(r.Host.Time) > maxShort || len(r.Reason) > maxShort) {

@@ -36,6 +36,33 @@ const (
 	writeOperationEnd
 	writeRequest
 	writeApproved
+
+	writeNewPayee
+	writeChangedPayee
+	writeBoundCard
+	writeContact
+	writeNoContact
+	writeMessage
+	writeEnrolmentMessage
+	writeEnrolment
+	writeEnrolmentMove
+	writeEnrolmentStep
+	writeUse
+	writeForgiven
+	writeNoticeMove
+	writeOldMessages
+	writeOldUses
+	writeEnrolmentGone
+	writeEnrolmentStepsGone
+	writeNoticesGone
+	writeCardsGone
+	writePayeeGone
+	writePayeeKey
+	writeCardKey
+	writeContactKey
+	writeEnrolmentKey
+	writeKeyGone
+	writeShredded
 )
 
 // The columns of txn and step in the order in which their cells are written, read and hashed.
@@ -46,6 +73,12 @@ const (
 	movedColumns = `version, state, deadline, answered, code, auth_code, settle_date, host_text, host_code, undo_wanted,
 		confirmed, exception`
 	stepColumns = `txn, version, at, from_state, to_state, event, detail, made, fixed_sum, moved_sum`
+	// noticeColumns are in the order of noticeCells.
+	noticeColumns = `txn, kind, copy, created, state, fixed, turn, device, lane, tries, start, due, sent, receipt, detail, revision,
+		key_id, sealed, mac`
+	// enrolmentColumns are in the order of enrolmentCells.
+	enrolmentColumns = `id, version, kind, state, channel, number_index, new_index, sender_index, payee_id, opened, changed, due,
+		key_id, sealed`
 )
 
 // operationColumns are those of operation that its hash covers, in the order in which they are written, read and hashed.
@@ -66,8 +99,9 @@ var writes = [...]string{
 		WHERE id = $13 AND version = $14`,
 	writeStep: `INSERT INTO step (` + stepColumns + `, chain, seq, hash)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING`,
-	writeNotice:    `INSERT INTO outbox (txn, kind, created, sent, tries) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
-	writeWithdrawn: `UPDATE outbox SET state = 4 WHERE txn = $1 AND kind = $2 AND sent = 0 AND state = 0`,
+	writeNotice: `INSERT INTO outbox (` + noticeColumns + `)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT DO NOTHING`,
+	writeWithdrawn: `UPDATE outbox SET state = 4 WHERE txn = $1 AND kind = $2 AND copy = 0 AND state = 0`,
 	writeReversal: `INSERT INTO saf (id, txn, host_time, host_stan, reason, tries, due, host_code, mac)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
 	writeSpent: `INSERT INTO spent (biz_date, id) VALUES ($1, $2)
@@ -90,16 +124,74 @@ var writes = [...]string{
 		ON CONFLICT (terminal, kind) DO UPDATE SET last = excluded.last, count = alarm.count + 1`,
 	writeAlarmsSeen: `DELETE FROM alarm WHERE terminal = $1`,
 
-	writePayee: `INSERT INTO payee (id, number_index, card_version, status, key_id, sealed)
-		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+	writePayee: `INSERT INTO payee (id, number_index, card_version, status, key_id, sealed, alive, ended, revision)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 1) ON CONFLICT DO NOTHING`,
 	writePayeeCard: `INSERT INTO payee_card (payee_id, version, key_id, sealed) SELECT $1, $2, $3, $4
 		WHERE EXISTS (SELECT 1 FROM payee WHERE id = $1 AND number_index = $5) ON CONFLICT DO NOTHING`,
-	writePayeeStatus: `UPDATE payee SET status = $1 WHERE id = $2`,
+	writePayeeStatus: `UPDATE payee SET status = $1, revision = revision + 1 WHERE id = $2`,
 
 	writeZoneKey: `INSERT INTO zone_key (usage, block) VALUES ($1, $2)
 		ON CONFLICT (usage) DO UPDATE SET block = excluded.block`,
-	writeDataKey: `INSERT INTO data_key (id, wrapped) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
-	writeProof:   `INSERT INTO vault (id, proof, secret) VALUES (1, $1, $2) ON CONFLICT DO NOTHING`,
+	writeDataKey: `INSERT INTO data_key (id, wrapped) SELECT $1, $2
+		WHERE NOT EXISTS (SELECT 1 FROM shredded WHERE id = $1) ON CONFLICT DO NOTHING`,
+	writeProof: `INSERT INTO vault (id, proof, secret) VALUES (1, $1, $2) ON CONFLICT DO NOTHING`,
+
+	// Payees that enrolments make and change. The enrolment must still be as it was read; id 0 is none.
+	writeNewPayee: `INSERT INTO payee (id, number_index, card_version, status, key_id, sealed, alive, ended, revision)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, 1
+		WHERE $9 = 0 OR EXISTS (SELECT 1 FROM enrolment WHERE id = $9 AND version = $10) ON CONFLICT DO NOTHING`,
+	writeChangedPayee: `UPDATE payee SET number_index = $1, card_version = $2, status = $3, key_id = $4, sealed = $5, alive = $6,
+		ended = $7, revision = revision + 1
+		WHERE id = $8 AND revision = $9 AND NOT EXISTS (SELECT 1 FROM payee o WHERE o.number_index = $1 AND o.id <> $8)
+		AND ($10 = 0 OR EXISTS (SELECT 1 FROM enrolment WHERE id = $10 AND version = $11))`,
+	writeBoundCard: `INSERT INTO payee_card (payee_id, version, key_id, sealed) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+	writeContact: `INSERT INTO payee_contact (payee_id, key_id, sealed) VALUES ($1, $2, $3)
+		ON CONFLICT (payee_id) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed`,
+	writeNoContact: `DELETE FROM payee_contact WHERE payee_id = $1`,
+
+	writeMessage: `INSERT INTO message (id, at, kind, outcome, language, silent, reasons, effective)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
+	// The same, unless the id that the enrolment is to have is taken.
+	writeEnrolmentMessage: `INSERT INTO message (id, at, kind, outcome, language, silent, reasons, effective)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8 WHERE NOT EXISTS (SELECT 1 FROM enrolment WHERE id = $9) ON CONFLICT DO NOTHING`,
+	writeEnrolment: `INSERT INTO enrolment (` + enrolmentColumns + `)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING`,
+	writeEnrolmentMove: `UPDATE enrolment SET version = $1, kind = $2, state = $3, channel = $4, number_index = $5, new_index = $6,
+		sender_index = $7, payee_id = $8, opened = $9, changed = $10, due = $11, key_id = $12, sealed = $13
+		WHERE id = $14 AND version = $15`,
+	writeEnrolmentStep: `INSERT INTO enrolment_step (enrolment, version, at, from_state, to_state, event, detail)
+		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
+
+	writeUse: `INSERT INTO quota (scope, subject, ends, last, used) VALUES ($1, $2, $3, $4, 1)
+		ON CONFLICT (scope, subject) DO UPDATE SET used = CASE WHEN quota.ends <= $4 THEN 1 ELSE quota.used + 1 END,
+		ends = CASE WHEN quota.ends <= $4 THEN $3 ELSE quota.ends END, last = $4
+		WHERE quota.ends <= $4 OR quota.used < $5 AND quota.last + $6 <= $4`,
+	writeForgiven: `DELETE FROM quota WHERE scope = $1 AND subject = $2`,
+
+	writeNoticeMove: `UPDATE outbox SET created = $1, state = $2, fixed = $3, turn = $4, device = $5, lane = $6, tries = $7, start = $8,
+		due = $9, sent = $10, receipt = $11, detail = $12, revision = $13, key_id = $14, sealed = $15, mac = $16
+		WHERE txn = $17 AND kind = $18 AND copy = $19 AND revision = $20 AND state = $21`,
+
+	// What is too old.
+	writeOldMessages:        `DELETE FROM message WHERE id IN (SELECT id FROM message WHERE at < $1 ORDER BY at LIMIT $2)`,
+	writeOldUses:            `DELETE FROM quota WHERE (scope, subject) IN (SELECT scope, subject FROM quota WHERE ends <= $1 ORDER BY ends LIMIT $2)`,
+	writeEnrolmentGone:      `DELETE FROM enrolment WHERE id = $1 AND due = 0`,
+	writeEnrolmentStepsGone: `DELETE FROM enrolment_step WHERE enrolment = $1`,
+	writeNoticesGone:        `DELETE FROM outbox WHERE txn = $1`,
+	writePayeeGone:          `DELETE FROM payee WHERE id = $1 AND status = 4 AND ended < $2`,
+	writeCardsGone:          `DELETE FROM payee_card WHERE payee_id = $1`,
+
+	// The same content under another key, of a row that has not changed meanwhile.
+	writePayeeKey:     `UPDATE payee SET key_id = $1, sealed = $2 WHERE id = $3 AND key_id = $4 AND revision = $5`,
+	writeCardKey:      `UPDATE payee_card SET key_id = $1, sealed = $2 WHERE payee_id = $3 AND version = $4 AND key_id = $5`,
+	writeContactKey:   `UPDATE payee_contact SET key_id = $1, sealed = $2 WHERE payee_id = $3 AND key_id = $4`,
+	writeEnrolmentKey: `UPDATE enrolment SET key_id = $1, sealed = $2 WHERE id = $3 AND key_id = $4 AND version = $5`,
+	// Nothing that is still wanted may be under the key that goes.
+	writeKeyGone: `DELETE FROM data_key WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM payee WHERE key_id = $1)
+		AND NOT EXISTS (SELECT 1 FROM payee_card WHERE key_id = $1) AND NOT EXISTS (SELECT 1 FROM payee_contact WHERE key_id = $1)
+		AND NOT EXISTS (SELECT 1 FROM enrolment WHERE key_id = $1) AND NOT EXISTS (SELECT 1 FROM outbox WHERE key_id = $1)
+		AND NOT EXISTS (SELECT 1 FROM request WHERE key_id = $1 AND closed = 0)`,
+	writeShredded: `INSERT INTO shredded (id, at, mac) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
 
 	writeOperation: `INSERT INTO operation (` + operationColumns + `, hash)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
@@ -152,6 +244,36 @@ const (
 	readRequest
 	readRequests
 	readSchema
+
+	readPayeeByID
+	readSilent
+	readContact
+	readMessage
+	readEnrolment
+	readEnrolmentsOf
+	readEnrolmentsBy
+	readEnrolmentsOfPayee
+	readEnrolmentsDue
+	readEnrolmentsIn
+	readEnrolmentsEnded
+	readAnyEnrolment
+	readLastEnrolment
+	readEnrolmentSteps
+	readPaymentsTo
+	readUnrouted
+	readDueNotices
+	readNoticesIn
+	readNoticeByReceipt
+	readNotice
+	readOldNotices
+	readPayeesEnded
+	readOldKeys
+	readShredded
+	readPayeesUnder
+	readCardsUnder
+	readContactsUnder
+	readEnrolmentsUnder
+	readNoticesUnder
 )
 
 const (
@@ -161,8 +283,10 @@ const (
 	selectReversal = `SELECT id, txn, host_time, host_stan, reason, tries, due, host_code FROM saf `
 	selectTerminal = `SELECT id, merchant, line, blocked, mac, single_mak, single_des, sm4, keyed_entry, tmk, batch,
 		signed_on, pik, mak, tdk, old_mak, since FROM terminal `
-	selectPayee = `SELECT p.id, p.number_index, c.version, p.status, p.key_id, p.sealed, c.key_id, c.sealed
+	selectPayee = `SELECT p.id, p.number_index, c.version, p.status, p.key_id, p.sealed, c.key_id, c.sealed, p.alive, p.ended, p.revision
 		FROM payee p JOIN payee_card c ON c.payee_id = p.id `
+	selectEnrolment = `SELECT ` + enrolmentColumns + ` FROM enrolment `
+	selectNotice    = `SELECT ` + noticeColumns + ` FROM outbox `
 )
 
 // reads are the texts, by query. Where a partial index is to be used its condition is repeated word for word.
@@ -182,8 +306,8 @@ var reads = [...]string{
 		UNION ALL SELECT id FROM spent WHERE biz_date = $3) AS ids`,
 	readSteps:      `SELECT version, at, from_state, to_state, event, detail FROM step WHERE txn = $1 ORDER BY version`,
 	readHistory:    `SELECT chain, seq, made, version, at, from_state, to_state, event, detail FROM step WHERE txn = $1 ORDER BY version`,
-	readOutbox:     `SELECT txn, kind, created, sent, tries, state FROM outbox WHERE sent = 0 AND state = 0 ORDER BY txn, kind LIMIT $1`,
-	readNotices:    `SELECT txn, kind, created, sent, tries, state FROM outbox WHERE txn = $1 ORDER BY kind`,
+	readOutbox:     selectNotice + `WHERE state = 0 ORDER BY txn, kind, copy LIMIT $1`,
+	readNotices:    selectNotice + `WHERE txn = $1 ORDER BY kind, copy`,
 	readTold:       `SELECT count(*) FROM outbox WHERE txn = $1 AND kind = $2 AND (tries > 0 OR sent > 0)`,
 	readDue:        selectReversal + `WHERE due <= $1 ORDER BY due, id LIMIT $2`,
 	readNextDue:    `SELECT due FROM saf ORDER BY due, id LIMIT 1`,
@@ -213,4 +337,41 @@ var reads = [...]string{
 		r.closed, r.key_id, r.sealed FROM request r JOIN operation ON seq = r.id WHERE r.id = $1`,
 	readRequests: `SELECT ` + operationColumns + ` FROM request r JOIN operation ON seq = r.id WHERE r.closed = 0 ORDER BY seq`,
 	readSchema:   `SELECT coalesce(max(version), 0) FROM schema_version`,
+
+	readPayeeByID: selectPayee + `AND c.version = p.card_version WHERE p.id = $1`,
+	readSilent: selectPayee + `AND c.version = p.card_version WHERE p.status = 2 AND p.alive > 0 AND p.alive < $1 AND p.id > $2
+		ORDER BY p.id LIMIT $3`,
+	readContact: `SELECT key_id, sealed FROM payee_contact WHERE payee_id = $1`,
+	readMessage: `SELECT at, kind, outcome, language, silent, reasons, effective FROM message WHERE id = $1`,
+
+	readEnrolment:         selectEnrolment + `WHERE id = $1`,
+	readEnrolmentsOf:      selectEnrolment + `WHERE (number_index = $1 OR new_index = $1 AND new_index IS NOT NULL) AND state = $2 ORDER BY id DESC LIMIT $3`,
+	readEnrolmentsBy:      selectEnrolment + `WHERE sender_index = $1 ORDER BY id DESC LIMIT $2`,
+	readEnrolmentsOfPayee: selectEnrolment + `WHERE payee_id = $1 AND payee_id > 0 ORDER BY id DESC LIMIT $2`,
+	readEnrolmentsDue:     selectEnrolment + `WHERE due > 0 AND due <= $1 ORDER BY due LIMIT $2`,
+	readEnrolmentsIn:      selectEnrolment + `WHERE ($1 = 0 OR state = $1) AND id < $2 ORDER BY id DESC LIMIT $3`,
+	readEnrolmentsEnded:   selectEnrolment + `WHERE due = 0 AND id > $1 ORDER BY id LIMIT $2`,
+	readAnyEnrolment:      selectEnrolment + `ORDER BY id DESC LIMIT 1`,
+	readLastEnrolment:     `SELECT coalesce(max(id), 0) FROM enrolment WHERE id BETWEEN $1 AND $2`,
+	readEnrolmentSteps: `SELECT version, at, from_state, to_state, event, detail FROM enrolment_step WHERE enrolment = $1
+		ORDER BY version`,
+	readPaymentsTo: selectTxn + `WHERE biz_date = $1 AND payee_id = $2 AND state IN (3, 7, 8, 9) ORDER BY id LIMIT $3`,
+
+	readUnrouted: selectNotice + `WHERE device = '' AND state = 0 AND due <= $1 ORDER BY due LIMIT $2`,
+	// Of each lane the first that was made.
+	readDueNotices: selectNotice + `AS n WHERE device = $1 AND state = 0 AND due <= $2 AND NOT EXISTS (SELECT 1 FROM outbox e
+		WHERE e.lane = n.lane AND e.state = 0 AND e.lane IS NOT NULL
+		AND (e.created, e.txn, e.kind, e.copy) < (n.created, n.txn, n.kind, n.copy)) ORDER BY due LIMIT $3`,
+	readNoticesIn:       selectNotice + `WHERE state = $1 ORDER BY txn, kind, copy LIMIT $2`,
+	readNoticeByReceipt: selectNotice + `WHERE device = $1 AND receipt = $2 AND receipt <> '' ORDER BY sent DESC LIMIT 1`,
+	readNotice:          selectNotice + `WHERE txn = $1 AND kind = $2 AND copy = $3`,
+	readOldNotices:      selectNotice + `WHERE sealed IS NOT NULL AND created < $1 LIMIT $2`,
+	readPayeesEnded:     `SELECT id FROM payee WHERE status = 4 AND ended < $1 AND id > 0 LIMIT $2`,
+	readOldKeys:         `SELECT id FROM data_key WHERE id < $1 ORDER BY id LIMIT $2`,
+	readShredded:        `SELECT at, mac FROM shredded WHERE id = $1`,
+	readPayeesUnder:     `SELECT id, revision, sealed FROM payee WHERE key_id = $1 LIMIT $2`,
+	readCardsUnder:      `SELECT payee_id, version, sealed FROM payee_card WHERE key_id = $1 LIMIT $2`,
+	readContactsUnder:   `SELECT payee_id, 0, sealed FROM payee_contact WHERE key_id = $1 LIMIT $2`,
+	readEnrolmentsUnder: `SELECT id, version, sealed FROM enrolment WHERE key_id = $1 LIMIT $2`,
+	readNoticesUnder:    selectNotice + `WHERE key_id = $1 LIMIT $2`,
 }

@@ -106,8 +106,8 @@ func TestAuditFindsEveryAlteredValue(t *testing.T) {
 		{"step", "txn = %d AND version = 2", v.approved, 13},
 		{"step", "txn = %d AND version = 2", v.done, 13},
 		{"step", "txn = %d", v.last, 13},
-		{"outbox", "txn = %d", v.approved, 6},
-		{"outbox", "txn = %d", v.taken, 6},
+		{"outbox", "txn = %d", v.approved, 19},
+		{"outbox", "txn = %d", v.taken, 19},
 		{"saf", "txn = %d", v.owed, 9},
 	} {
 		all := columns(t, c.table)
@@ -157,8 +157,8 @@ func TestAuditFindsRowsThatMoved(t *testing.T) {
 		{"events of steps exchanged", v.approved, []string{"UPDATE step SET event = CASE version WHEN 1 THEN 'approve' ELSE 'send' END WHERE txn = %d"}},
 		{"step put in", v.approved, []string{"INSERT INTO step SELECT txn, 3, at, 3, 7, event, detail, NULL, NULL, moved_sum, chain, seq + 1000, hash FROM step WHERE txn = %d AND version = 2"}},
 		{"step put in with a number", v.approved, []string{"INSERT INTO step SELECT txn, 3, at, 3, 3, event, detail, NULL, NULL, moved_sum, chain, seq, hash FROM step WHERE txn = %d AND version = 2"}},
-		{"notice put in", v.owed, []string{"INSERT INTO outbox SELECT %d, 1, 1, 0, 0, 0"}},
-		{"second notice put in", v.approved, []string{"INSERT INTO outbox SELECT txn, 2, created, 0, 0, 0 FROM outbox WHERE txn = %d"}},
+		{"notice put in", v.owed, []string{"INSERT INTO outbox SELECT %d, kind, copy, created, state, fixed, turn, device, lane, tries, start, due, sent, receipt, detail, revision, key_id, sealed, mac FROM outbox LIMIT 1"}},
+		{"second notice put in", v.approved, []string{"INSERT INTO outbox SELECT txn, 2, copy, created, state, fixed, turn, device, lane, tries, start, due, sent, receipt, detail, revision, key_id, sealed, mac FROM outbox WHERE txn = %d"}},
 		{"reversal put in", v.approved, []string{"INSERT INTO saf SELECT id + 1000, %d, host_time, host_stan, reason, tries, due, host_code, mac FROM saf LIMIT 1"}},
 		{"second reversal put in", v.owed, []string{"INSERT INTO saf SELECT id + 1000, txn, host_time, host_stan, reason, tries, due, host_code, mac FROM saf WHERE txn = %d"}},
 		{"finished reversal brought back", v.done, []string{"INSERT INTO saf SELECT id + 1000, %d, host_time, host_stan, reason, tries, due, host_code, mac FROM saf LIMIT 1"}},

@@ -54,13 +54,18 @@ func (db *DB) useSecret(vault acquirer.Vault, secret []byte) (err error) {
 	for _, h := range []struct {
 		label string
 		hash  **keyedHash
-	}{{"chain", &db.sums}, {"fingerprint", &db.prints}, {"msisdn", &db.numbers}} {
+	}{{"chain", &db.sums}, {"fingerprint", &db.prints}, {"msisdn", &db.numbers}, {"subject", &db.subjects}} {
 		if *h.hash, err = keyedHashOf(vault, secret, h.label); err != nil {
 			return err
 		}
 	}
-	return nil
+	db.codes, err = vault.IndexKey(secret, "code")
+	return err
 }
+
+// CodeKey returns the key of the codes that payees are sent: one that the file does not hold in clear, and that a new
+// master key does not change.
+func (db *DB) CodeKey() acquirer.Key { return db.codes }
 
 // keyedHashOf is the keyed hash of a label.
 func keyedHashOf(vault acquirer.Vault, secret []byte, label string) (*keyedHash, error) {
