@@ -40,7 +40,7 @@ func (n *Network) dispatch(l *link, m *cups.Message) {
 		if !n.pending.deliver(keyOf(m), reply{message: m}) {
 			n.offerLate(m)
 		}
-	case cups.MTIReversalResponse:
+	case cups.MTIReversalResponse, cups.MTIVerifyResponse:
 		if !n.pending.deliver(keyOf(m), reply{message: m}) {
 			n.counts.stray.Add(1)
 		}

@@ -131,6 +131,7 @@ type host struct {
 	refuse    bool              // dials fail
 	onDebit   func(l *hostLink, m *cups.Message)
 	onReverse func(l *hostLink, m *cups.Message)
+	onVerify  func(l *hostLink, m *cups.Message)
 	onNetwork func(l *hostLink, m *cups.Message) bool // false: behave
 }
 
@@ -167,6 +168,12 @@ func (h *host) reversals(f func(*hostLink, *cups.Message)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.onReverse = f
+}
+
+func (h *host) verifications(f func(*hostLink, *cups.Message)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.onVerify = f
 }
 
 func (h *host) network(f func(*hostLink, *cups.Message) bool) {
@@ -246,13 +253,15 @@ func (l *hostLink) handle(frame []byte) {
 	h.mu.Lock()
 	h.got = append(h.got, m)
 	h.raw[m.MTI()] = frame
-	onDebit, onReverse, onNetwork := h.onDebit, h.onReverse, h.onNetwork
+	onDebit, onReverse, onVerify, onNetwork := h.onDebit, h.onReverse, h.onVerify, h.onNetwork
 	h.mu.Unlock()
 	switch m.MTI() {
 	case "0200":
 		onDebit(l, m)
 	case "0420":
 		onReverse(l, m)
+	case "0100":
+		onVerify(l, m)
 	case "0820":
 		if onNetwork == nil || !onNetwork(l, m) {
 			l.send(answerTo(m, "0830", 7, 11, 33, 70).set(39, "00"))
@@ -340,7 +349,7 @@ type world struct {
 
 func newWorld(t testing.TB, links int, options ...func(*Config)) *world {
 	w := &world{
-		host: &host{t: t, raw: map[string][]byte{}, zak: testZAK, onDebit: good, onReverse: good},
+		host: &host{t: t, raw: map[string][]byte{}, zak: testZAK, onDebit: good, onReverse: good, onVerify: good},
 		keys: &memKeys{keys: map[acquirer.KeyUsage]acquirer.KeyBlock{
 			acquirer.UsageZPK: {Usage: acquirer.UsageZPK, Blob: string(testZPK)},
 			acquirer.UsageZAK: {Usage: acquirer.UsageZAK, Blob: string(testZAK)},

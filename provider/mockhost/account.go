@@ -34,6 +34,7 @@ type Account struct {
 	Institution string // issuer's code, F100; "" if it is not to be told
 	LimitFen    int64  // most for one transaction, fen; 0 is no limit
 	BalanceFen  int64  // opening balance, fen
+	Name        string // holder's; "" if the issuer verifies no names
 }
 
 // String shows the card masked and never the PIN.
@@ -83,7 +84,7 @@ func DemoAccounts() []Account {
 	card := func(pan, expiry string, status Status, institution string, yuan int64) Account {
 		return Account{
 			PAN: pan, PIN: "123456", Expiry: expiry, Status: status,
-			Institution: institution, BalanceFen: yuan * 100,
+			Institution: institution, BalanceFen: yuan * 100, Name: demoHolders[pan],
 		}
 	}
 	return []Account{
@@ -99,7 +100,16 @@ func DemoAccounts() []Account {
 	}
 }
 
-// accountColumns is the first line of an accounts file.
+// demoHolders are the names of the demo world's payees, by card.
+var demoHolders = map[string]string{
+	"6217000000000000012": "王小明",
+	"6228480000000000018": "李明",
+	"6216610000000000016": "欧阳小明",
+	"6212260000000000018": "买买提·艾力",
+	"6227000000000000011": "张三丰",
+}
+
+// accountColumns is the first line of an accounts file. The holder's name may follow as one more.
 func accountColumns() []string {
 	return []string{"pan", "pin", "expiry", "status", "institution", "limit_fen", "balance_fen"}
 }
@@ -108,11 +118,11 @@ func accountColumns() []string {
 //
 //	pan,pin,expiry,status,institution,limit_fen,balance_fen
 //
-// The error is ErrConfig with the line, or the reader's; it shows no card number.
+// or the same with ,name behind it. The error is ErrConfig with the line, or the reader's; it shows no card number.
 func ParseAccounts(r io.Reader) ([]Account, error) {
 	rows := csv.NewReader(r)
 	head, err := rows.Read()
-	if err != nil || !slices.Equal(head, accountColumns()) {
+	if err != nil || !slices.Equal(head, accountColumns()) && !slices.Equal(head, append(accountColumns(), "name")) {
 		return nil, fmt.Errorf("%w: accounts do not begin with %s", ErrConfig, strings.Join(accountColumns(), ","))
 	}
 	var list []Account
@@ -142,6 +152,9 @@ func parseAccount(row []string) (Account, error) {
 	a := Account{
 		PAN: row[0], PIN: row[1], Expiry: row[2], Status: Status(row[3]),
 		Institution: row[4], LimitFen: limit, BalanceFen: balance,
+	}
+	if len(row) > len(accountColumns()) {
+		a.Name = row[7]
 	}
 	return a, a.check()
 }

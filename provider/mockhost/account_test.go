@@ -30,7 +30,7 @@ const accountsHead = "pan,pin,expiry,status,institution,limit_fen,balance_fen\n"
 func TestParseAccounts(t *testing.T) {
 	got, err := ParseAccounts(strings.NewReader(accountsHead + "6222020000000000018,1234,3012,lost,01020000,500,100\n"))
 	require.NoError(t, err)
-	require.Equal(t, []Account{{"6222020000000000018", "1234", "3012", StatusLost, "01020000", 500, 100}}, got)
+	require.Equal(t, []Account{{"6222020000000000018", "1234", "3012", StatusLost, "01020000", 500, 100, ""}}, got)
 	for _, text := range []string{
 		"", "pan,pin\n",
 		accountsHead + "622202,1234,3012,lost,,0,0\n",

@@ -4,6 +4,7 @@ package mockhost
 const (
 	codeApproved    = "00"
 	codePickUp      = "04"
+	codeNotHonour   = "05"
 	codeAmount      = "13"
 	codeNoCard      = "14" // of an issuer that has cards here
 	codeNoIssuer    = "15"

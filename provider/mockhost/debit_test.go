@@ -218,10 +218,10 @@ func TestSettlementDate(t *testing.T) {
 func TestUnsupported(t *testing.T) {
 	c := start(t, nil).client()
 	m := c.newDebit(payer, 100)
-	m.Set(0, "0100")
+	m.Set(0, "0620")
 	c.send(m)
 	a := c.receive()
-	require.Equal(t, "0110", a.MTI())
+	require.Equal(t, "0630", a.MTI())
 	require.Equal(t, "40", a.Get(39))
 	for mti, want := range map[string]string{
 		"0100": "0110", "0101": "0110", "0220": "0230", "0421": "0430", "0520": "0530", "0210": "", "0230": "", "0xyz": "",

@@ -34,6 +34,8 @@ func (l *link) take(frame []byte) {
 
 func (l *link) dispatch(m *cups.Message) {
 	switch m.MTI() {
+	case cups.MTIVerify:
+		l.verify(m)
 	case cups.MTIDebit:
 		l.debit(m)
 	case cups.MTIReversal, mtiReversalRepeat:

@@ -2,6 +2,8 @@ package cups
 
 // Message types used on the host line.
 const (
+	MTIVerify            = "0100" // account verification
+	MTIVerifyResponse    = "0110"
 	MTIDebit             = "0200"
 	MTIDebitResponse     = "0210"
 	MTIAdvice            = "0220" // payout, told by the host
@@ -18,6 +20,7 @@ const (
 
 // Processing codes, F3, and what goes with them.
 const (
+	ProcVerify   = "330000" // do name and card belong together?
 	ProcTransfer = "400000" // debit of the payer for the payee
 	ProcPayout   = "290000" // credit of the payee after reconciliation
 	CondNormal   = "00"     // F25
