@@ -43,9 +43,10 @@ func (n *Notifier) compose(ctx context.Context, notice Notice) (letter, error) {
 		err = n.aboutPayee(ctx, notice, &l)
 	}
 	if errors.Is(err, ErrNotFound) {
-		l.obsolete, err = "what it is about is gone", nil
+		l.obsolete = "what it is about is gone"
+		return l, nil
 	}
-	if err != nil || l.obsolete != "" {
+	if err != nil {
 		return l, err
 	}
 	l.subject, l.text, err = n.Templates.Write(l.language, notice.Kind.String(), l.words)
@@ -53,10 +54,10 @@ func (n *Notifier) compose(ctx context.Context, notice Notice) (letter, error) {
 }
 
 // Show returns a notice as its receiver would read it, for an operator: numbers and codes masked, addressed to where it
-// goes or would go. What is obsolete has no text.
+// goes or would go. One about what is gone has no text.
 func (n *Notifier) Show(ctx context.Context, notice Notice) (Message, error) {
 	l, err := n.compose(ctx, notice)
-	if err != nil || l.obsolete != "" {
+	if err != nil || l.text == "" {
 		return l.message(notice), err
 	}
 	w := l.words

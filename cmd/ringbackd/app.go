@@ -25,8 +25,12 @@ type App struct {
 	Switch   *acquirer.Switch
 	Network  *provider.Network
 	Terminal *terminal.Server
-	HTTP     *http.Server
-	Health   *http.Server
+
+	Enrolments *acquirer.Enrolments
+	Notifier   *acquirer.Notifier
+	runners    []runner
+	HTTP       *http.Server
+	Health     *http.Server
 
 	log       zerolog.Logger
 	ending    atomic.Bool // no request is taken any more
@@ -120,7 +124,7 @@ func (a *App) wire() error {
 	}
 	a.HTTP = console.NewServer(console.Handler(shown), shown.Log)
 	a.Health = console.NewServer(console.Health(shown), shown.Log)
-	return nil
+	return a.wirePeople()
 }
 
 // tellAlarm writes an alarm to the log.
@@ -137,7 +141,7 @@ func (c Config) limits() acquirer.Limits {
 			Hit: c.Limits.LookupHit, Miss: c.Limits.LookupMiss},
 		PayerBudget: acquirer.BudgetLimits{Capacity: c.Limits.PayerBucket, RefillPerHour: c.Limits.PayerPerHour,
 			Hit: c.Limits.PayerHit, Miss: c.Limits.PayerMiss},
-		SuspendOnMisses: c.Limits.LookupSuspend}
+		SuspendOnMisses: c.Limits.LookupSuspend, Dormant: c.enrolmentLimits().Dormant}
 }
 
 func loadIssuers(c IssuersConfig) (*acquirer.IssuerTable, error) {
@@ -196,7 +200,7 @@ func (a *App) run(ctx context.Context, ready func()) error {
 	// The inner parts outlive ctx: they are needed to answer what was accepted.
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	ended := make(chan error, 6)
+	ended := make(chan error, 8+len(a.runners)) // a place for each part, so that none waits at its end
 	parts := 0
 	start := func(name string, part func() error) {
 		parts++
@@ -210,6 +214,11 @@ func (a *App) run(ctx context.Context, ready func()) error {
 	}
 	start("host link", func() error { return a.Network.Run(inner) })
 	start("switch", func() error { return a.Switch.Run(inner) })
+	start("enrolments", func() error { return a.Enrolments.Run(inner) })
+	start("notices", func() error { return a.Notifier.Run(inner) })
+	for _, r := range a.runners {
+		start(r.name, func() error { return r.Run(inner) })
+	}
 	for _, l := range a.listeners {
 		start("terminals", func() error { return a.Terminal.Serve(l) })
 	}

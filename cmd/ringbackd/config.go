@@ -37,6 +37,11 @@ type Config struct {
 	Limits     LimitsConfig   `koanf:"limits"`
 	Log        LogConfig      `koanf:"log"`
 	Debug      DebugConfig    `koanf:"debug"`
+
+	Enrolment EnrolmentConfig `koanf:"enrolment"`
+	Notices   NoticesConfig   `koanf:"notices"`
+	Channels  ChannelsConfig  `koanf:"channels"`
+	Retention RetentionConfig `koanf:"retention"`
 }
 
 // TerminalConfig is the terminals' side.
@@ -115,7 +120,8 @@ func defaultConfig() Config {
 		HTTP:     HTTPConfig{Addr: "127.0.0.1:8080"},
 		Host: HostConfig{Addrs: []string{"127.0.0.1:8600"}, Institution: "48020000", Centre: "00010000",
 			MerchantType: "6012", MerchantName: "RINGBACK PHONE PAYMENT", Timeout: l.HostTimeout},
-		Log: LogConfig{Level: "info"},
+		Log:       LogConfig{Level: "info"},
+		Enrolment: defaultEnrolment(), Notices: defaultNotices(), Retention: defaultRetention(),
 		Limits: LimitsConfig{MaxAmountFen: int64(l.MaxAmount), TokenLife: l.TokenLife, InFlight: l.InFlight,
 			LookupBucket: l.Budget.Capacity, LookupPerHour: l.Budget.RefillPerHour,
 			LookupHit: l.Budget.Hit, LookupMiss: l.Budget.Miss, LookupSuspend: true,
@@ -190,8 +196,9 @@ func envKey(name, value string) (string, any) {
 
 // resolve makes the paths of the configuration independent of the working folder.
 func (c *Config) resolve(dir string) {
-	for _, p := range []*string{&c.Terminal.TLS.CertFile, &c.Terminal.TLS.KeyFile, &c.Host.ZMKFile, &c.Store.Path,
-		&c.Keys.MasterFile, &c.Issuers.File, &c.HTTP.TLS.CertFile, &c.HTTP.TLS.KeyFile, &c.HTTP.TLS.ClientCAFile} {
+	own := []*string{&c.Terminal.TLS.CertFile, &c.Terminal.TLS.KeyFile, &c.Host.ZMKFile, &c.Store.Path, &c.Keys.MasterFile, &c.Issuers.File,
+		&c.HTTP.TLS.CertFile, &c.HTTP.TLS.KeyFile, &c.HTTP.TLS.ClientCAFile, &c.Notices.Templates}
+	for _, p := range append(own, c.Channels.paths()...) {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}
@@ -226,7 +233,7 @@ func validate(c Config) error {
 	if c.Limits.PayerBucket > 0 && c.Limits.PayerHit > c.Limits.PayerBucket {
 		out = append(out, errors.New("limits.payer_hit: more than limits.payer_bucket, so that no look-up could ever be made"))
 	}
-	return errors.Join(slices.Concat(out, c.Admin.problems(), c.HTTP.problems(c.Admin))...)
+	return errors.Join(slices.Concat(out, c.Admin.problems(), c.HTTP.problems(c.Admin), c.peopleProblems())...)
 }
 
 // listenable accepts an address that can be listened on: port 0 (any that is free) and no host (all interfaces) too.

@@ -24,11 +24,14 @@ type cli struct {
 	Check    checkCmd    `cmd:"" help:"Validate a configuration and name what is missing; starts nothing."`
 	Terminal terminalCmd `cmd:"" help:"Register, list and block terminals."`
 	Key      keyCmd      `cmd:"" help:"Change the local master key."`
-	Payee    payeeCmd    `cmd:"" help:"Register payees by hand."`
+	Payee    payeeCmd    `cmd:"" help:"Register payees by hand, and look after them."`
 	Payment  paymentCmd  `cmd:"" help:"Show payments from the journal."`
-	Notice   noticeCmd   `cmd:"" help:"Show the outbox."`
+	Notice   noticeCmd   `cmd:"" help:"Show the outbox, and retry what is dead in it."`
 	Audit    auditCmd    `cmd:"" help:"Prove the journal: its hash chain and its invariants."`
 	Decode   decodeCmd   `cmd:"" help:"Decode frames: hex on standard input, one a line."`
+
+	Enrolment enrolmentCmd `cmd:"" help:"Show requests of payees, and decide those that wait for a person."`
+	Purge     purgeCmd     `cmd:"" help:"Remove what is kept too long."`
 
 	Operation operationCmd `cmd:"" help:"Show the operators' journal."`
 	Request   requestCmd   `cmd:"" help:"Show what waits for a second person."`

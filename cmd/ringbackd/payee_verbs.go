@@ -14,6 +14,13 @@ import (
 // payeeCmd groups the verbs on payees.
 type payeeCmd struct {
 	Add payeeAddCmd `cmd:"" help:"Register a payee, verified by the operator."`
+
+	Suspend   payeeSuspendCmd   `cmd:"" help:"Keep a payee from being paid, until an operator resumes it."`
+	Resume    payeeResumeCmd    `cmd:"" help:"Let a payee be paid again; the operator vouches for the number."`
+	Delete    payeeDeleteCmd    `cmd:"" help:"Forget a payee; what payments made must keep goes with them."`
+	Show      payeeShowCmd      `cmd:"" help:"Show what is held about a payee, masked."`
+	Export    payeeExportCmd    `cmd:"" help:"Give out everything that is held about a payee, whole, for the payee."`
+	Statement payeeStatementCmd `cmd:"" help:"Show the payments to a payee, by payer, masked."`
 }
 
 // payeeAddCmd registers a payee.
@@ -73,12 +80,7 @@ func newPayee(number, name, card string, status acquirer.PayeeStatus) (acquirer.
 	if err != nil {
 		return acquirer.Payee{}, err
 	}
-	for _, prefix := range []string{"+86", "0086", "86"} { // forms that people write; the wire knows 11 digits only
-		if rest, ok := strings.CutPrefix(number, prefix); ok && len(rest) == 11 {
-			number = rest
-		}
-	}
-	msisdn, err := plan.Parse(number)
+	msisdn, err := plan.Parse(trimCountry(number))
 	if err != nil {
 		return acquirer.Payee{}, fmt.Errorf("mobile number: %w", err)
 	}
@@ -97,6 +99,16 @@ func newPayee(number, name, card string, status acquirer.PayeeStatus) (acquirer.
 		return acquirer.Payee{}, errors.New("card number has a wrong check digit")
 	}
 	return acquirer.Payee{Number: msisdn, Name: name, Card: pan, Status: status}, nil
+}
+
+// trimCountry takes forms off a number that people write; the wire knows 11 digits only.
+func trimCountry(number string) string {
+	for _, prefix := range []string{"+86", "0086", "86"} {
+		if rest, ok := strings.CutPrefix(number, prefix); ok && len(rest) == 11 {
+			return rest
+		}
+	}
+	return number
 }
 
 // checkPayeeCard refuses a card that no payout could reach: of an unknown issuer, or no debit card.

@@ -18,13 +18,14 @@ type paymentFile struct {
 	*acquirer.Transaction
 	history  []store.Entry
 	notices  []acquirer.Notice
-	queued   *acquirer.Reversal // nil: none is owed
-	reversal *acquirer.Reversal // the last that was queued, as it was then; nil: there never was one
-	finished time.Time          // when it left the queue
+	letters  map[string]acquirer.Message // of the notices, by id
+	queued   *acquirer.Reversal          // nil: none is owed
+	reversal *acquirer.Reversal          // the last that was queued, as it was then; nil: there never was one
+	finished time.Time                   // when it left the queue
 }
 
 // readPayment gathers the file of a payment: [acquirer.ErrNotFound], there is none.
-func readPayment(ctx context.Context, db *store.DB, id acquirer.ID) (f paymentFile, err error) {
+func readPayment(ctx context.Context, db *store.DB, notifier *acquirer.Notifier, id acquirer.ID) (f paymentFile, err error) {
 	if f.Transaction, err = db.Get(ctx, id); err != nil {
 		return f, err
 	}
@@ -33,6 +34,12 @@ func readPayment(ctx context.Context, db *store.DB, id acquirer.ID) (f paymentFi
 	}
 	if f.notices, err = db.Notices(ctx, id); err != nil {
 		return f, err
+	}
+	f.letters = map[string]acquirer.Message{}
+	for _, n := range f.notices {
+		if f.letters[n.ID()], err = notifier.Show(ctx, n); err != nil {
+			return f, err
+		}
 	}
 	queued, err := db.ReversalOf(ctx, id)
 	if err == nil {
@@ -227,16 +234,24 @@ func (f paymentFile) noticeTexts() (all []string) {
 		if n.Kind == acquirer.NoticePaidOut {
 			to = f.PayeeNumber
 		}
-		how := fmt.Sprintf("waits in the outbox since %s, %d tries", clockText(n.Created), n.Tries)
-		switch {
-		case !n.Sent.IsZero():
-			how = "was sent at " + clockText(n.Sent)
-		case n.State == acquirer.NoticeWithdrawn:
-			how = fmt.Sprintf("was withdrawn after %d tries", n.Tries)
-		}
-		all = append(all, fmt.Sprintf("The notice to the %s, %s, %s.", receiver(n.Kind), to, how))
+		all = append(all, fmt.Sprintf("The notice to the %s, %s, %s.", receiver(n.Kind), to, noticeEnding(n)))
 	}
 	return all
+}
+
+// noticeEnding tells how a notice stands.
+func noticeEnding(n acquirer.Notice) string {
+	switch n.State {
+	case acquirer.NoticeHanded:
+		return fmt.Sprintf("was sent by %s at %s", n.Device, clockText(n.Sent))
+	case acquirer.NoticeDelivered:
+		return fmt.Sprintf("was sent by %s at %s and has arrived", n.Device, clockText(n.Sent))
+	case acquirer.NoticeDead:
+		return fmt.Sprintf("could not be delivered: %s, %d tries", n.Detail, n.Tries)
+	case acquirer.NoticeWithdrawn:
+		return fmt.Sprintf("was withdrawn after %d tries", n.Tries)
+	}
+	return fmt.Sprintf("waits in the outbox since %s, %d tries", clockText(n.Created), n.Tries)
 }
 
 // writeStory writes one payment for a person.

@@ -36,6 +36,12 @@ func newTeller(t *testing.T) *teller {
 	return &teller{t: t, db: db, now: time.Date(2026, 11, 22, 12, 0, 0, 0, acquirer.Beijing)}
 }
 
+func (w *teller) notifier() *acquirer.Notifier {
+	n, err := newNotifier(defaultConfig(), w.db)
+	require.NoError(w.t, err)
+	return n
+}
+
 // open writes a new row.
 func (w *teller) open(s acquirer.State, e acquirer.Event, detail string, with func(*acquirer.Transaction)) {
 	w.t.Helper()
@@ -196,7 +202,7 @@ func TestPaymentStories(t *testing.T) {
 	for _, p := range w.plots() {
 		w.now = w.now.Truncate(time.Minute).Add(10 * time.Minute)
 		p.tell()
-		f, err := readPayment(t.Context(), w.db, w.tx.ID)
+		f, err := readPayment(t.Context(), w.db, w.notifier(), w.tx.ID)
 		require.NoError(t, err)
 		out.WriteString("===== " + p.name + "\n")
 		require.NoError(t, writeStory(&out, f))
@@ -225,7 +231,7 @@ func requireMasked(t *testing.T, text string) {
 func TestPaymentJSON(t *testing.T) {
 	w := newTeller(t)
 	w.plots()[1].tell()
-	f, err := readPayment(t.Context(), w.db, w.tx.ID)
+	f, err := readPayment(t.Context(), w.db, w.notifier(), w.tx.ID)
 	require.NoError(t, err)
 	p := f.show()
 	require.Equal(t, "reversing", p.State)
@@ -235,9 +241,12 @@ func TestPaymentJSON(t *testing.T) {
 	require.Equal(t, string(f.RRN())+"-1", p.Notices[0].ID)
 	require.True(t, p.Notices[0].Withdrawn)
 	require.Equal(t, "debited", p.Notices[0].Kind)
-	undone := showNotice(acquirer.Notice{Transaction: w.tx.ID, Kind: acquirer.NoticeUndone}, w.tx)
+	n := acquirer.Notice{Transaction: w.tx.ID, Kind: acquirer.NoticeUndone}
+	letter, err := w.notifier().Show(t.Context(), n)
+	require.NoError(t, err)
+	undone := showNotice(n, letter)
 	require.Equal(t, "undone", undone.Kind)
-	require.Equal(t, w.tx.Payer, undone.To)
+	require.Equal(t, w.tx.Payer.Masked(), undone.To)
 	require.Contains(t, undone.Text, "11月22日12:00")
 	require.Contains(t, undone.Text, "已撤销")
 	require.Len(t, p.Steps, 4)
@@ -249,7 +258,7 @@ func TestPaymentJSON(t *testing.T) {
 		require.NotEmpty(t, s.Story)
 	}
 	w.move(time.Minute, acquirer.Reversed, acquirer.EventReversed, "host answered 25", nil)
-	f, err = readPayment(t.Context(), w.db, w.tx.ID)
+	f, err = readPayment(t.Context(), w.db, w.notifier(), w.tx.ID)
 	require.NoError(t, err)
 	require.Equal(t, "finished", f.show().Reversal.State)
 	require.Equal(t, "2026-11-22T12:02:05.000+08:00", f.show().Reversal.Finished)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -18,11 +17,6 @@ import (
 type paymentCmd struct {
 	Show paymentShowCmd `cmd:"" help:"Show one payment with every stored step."`
 	List paymentListCmd `cmd:"" help:"List payments, newest last."`
-}
-
-// noticeCmd groups the verbs on the outbox.
-type noticeCmd struct {
-	List noticeListCmd `cmd:"" help:"List the notices that wait in the outbox."`
 }
 
 // paymentJSON is a payment as it is shown: numbers and cards masked.
@@ -132,7 +126,11 @@ func (p *paymentShowCmd) Run(ctx context.Context) error {
 		return usage("%w", err)
 	}
 	return with(ctx, p.Config, func(i *installation) error {
-		f, err := readPayment(ctx, i.db, id)
+		notifier, err := newNotifier(i.config, i.db)
+		if err != nil {
+			return err
+		}
+		f, err := readPayment(ctx, i.db, notifier, id)
 		if errors.Is(err, acquirer.ErrNotFound) {
 			return fmt.Errorf("no payment %s", rrn)
 		} else if err != nil {
@@ -153,7 +151,7 @@ func (f paymentFile) show() paymentJSON {
 		out.Steps = append(out.Steps, f.showStep(e))
 	}
 	for _, n := range f.notices {
-		out.Notices = append(out.Notices, showNotice(n, f.Transaction))
+		out.Notices = append(out.Notices, showNotice(n, f.letters[n.ID()]))
 	}
 	if r := f.reversal; r != nil {
 		out.Reversal = &reversalJSON{State: "finished", STAN: r.Host.STAN.String(), HostTime: r.Host.Time, Reason: string(r.Reason),
@@ -244,70 +242,4 @@ func parseDate(s string) (acquirer.Date, error) {
 		return 0, fmt.Errorf("%q is no date", s)
 	}
 	return acquirer.DateOf(t), nil
-}
-
-// noticeListCmd lists the outbox.
-type noticeListCmd struct {
-	configFlag
-	jsonFlag
-	Limit int `default:"1000" help:"At most so many (${default})."`
-}
-
-// noticeJSON is one notice.
-type noticeJSON struct {
-	ID      string          `json:"id"` // stable: reference number and kind
-	RRN     string          `json:"rrn"`
-	Kind    string          `json:"kind"`
-	To      acquirer.MSISDN `json:"to"`
-	Created string          `json:"created"`
-	Sent    string          `json:"sent,omitempty"`
-	Tries   int             `json:"tries"`
-	Text    string          `json:"text"`
-
-	Withdrawn bool `json:"withdrawn,omitempty"` // not to be sent any more
-}
-
-// Run prints what would be sent, and to whom.
-func (n *noticeListCmd) Run(ctx context.Context) error {
-	return with(ctx, n.Config, func(i *installation) error {
-		notices, err := i.db.Outbox(ctx, n.Limit)
-		if err != nil {
-			return err
-		}
-		out := make([]noticeJSON, 0, len(notices))
-		for _, o := range notices {
-			t, err := i.db.Get(ctx, o.Transaction)
-			if err != nil {
-				return fmt.Errorf("notice of %s: %w", o.Transaction.RRN(), err)
-			}
-			out = append(out, showNotice(o, t))
-		}
-		if n.JSON {
-			return printJSON(out)
-		}
-		for _, o := range out {
-			fmt.Printf("%s  to %s  %s\n", o.ID, o.To, o.Text)
-		}
-		return nil
-	})
-}
-
-// showNotice writes the notice as its receiver would read it.
-func showNotice(n acquirer.Notice, t *acquirer.Transaction) noticeJSON {
-	out := noticeJSON{ID: string(t.RRN()) + "-" + strconv.Itoa(int(n.Kind)), RRN: string(t.RRN()), Created: clockText(n.Created),
-		Sent: clockText(n.Sent), Tries: n.Tries, Withdrawn: n.State == acquirer.NoticeWithdrawn}
-	at := t.Answered.In(acquirer.Beijing).Format("01月02日15:04")
-	switch n.Kind {
-	case acquirer.NoticeDebited:
-		out.Kind, out.To = "debited", t.Payer
-		out.Text = fmt.Sprintf("您于%s向%s(%s)付款%s元,参考号%s。", at, t.PayeeName, t.PayeeNumber, t.Amount, t.RRN())
-	case acquirer.NoticeUndone:
-		out.Kind, out.To = "undone", t.Payer
-		at = t.Opened.In(acquirer.Beijing).Format("01月02日15:04")
-		out.Text = fmt.Sprintf("您于%s向%s(%s)付款%s元已撤销,参考号%s。", at, t.PayeeName, t.PayeeNumber, t.Amount, t.RRN())
-	case acquirer.NoticePaidOut:
-		out.Kind, out.To = "paid-out", t.PayeeNumber
-		out.Text = fmt.Sprintf("%s于%s付给您的%s元已到账,参考号%s。", t.Payer, at, t.Amount, t.RRN())
-	}
-	return out
 }

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	acquirer "example.com/ringback/switch"
 	"example.com/ringback/switch/hsm"
 	"github.com/rs/zerolog"
 )
@@ -259,6 +260,9 @@ func (c *checkCmd) Run() error {
 		missing = append(missing, err)
 	}
 	if _, err := loadIssuers(config.Issuers); err != nil {
+		missing = append(missing, err)
+	}
+	if _, err := acquirer.LoadTemplates(config.Notices.Templates); err != nil {
 		missing = append(missing, err)
 	}
 	if info, err := os.Stat(filepath.Dir(config.Store.Path)); err != nil {

@@ -45,9 +45,23 @@ var verbs = map[string]verb{
 	"payee add":        {roles: []role{roleOperate}, changes: true},
 	"payment show":     {roles: []role{roleView}},
 	"payment list":     {roles: []role{roleView}},
+	"payee suspend":    {roles: []role{roleOperate}, changes: true},
+	"payee resume":     {roles: []role{roleOperate}, changes: true},
+	"payee delete":     {roles: []role{roleOperate}, changes: true},
+	"payee export":     {roles: []role{roleOperate}, changes: true}, // it changes nothing, but who got it must be known
+	"payee show":       {roles: []role{roleView}},
+	"payee statement":  {roles: []role{roleView}},
 	"notice list":      {roles: []role{roleView}},
-	"audit":            {roles: []role{roleView}},
-	"decode":           {roles: []role{roleView}},
+	"notice retry":     {roles: []role{roleOperate}, changes: true},
+	"purge":            {roles: []role{roleOperate}, changes: true},
+
+	"enrolment list":    {roles: []role{roleView}},
+	"enrolment show":    {roles: []role{roleView}},
+	"enrolment approve": {roles: []role{roleOperate}, changes: true},
+	"enrolment refuse":  {roles: []role{roleOperate}, changes: true},
+
+	"audit":  {roles: []role{roleView}},
+	"decode": {roles: []role{roleView}},
 
 	"operation list": {roles: []role{roleView}},
 	"request list":   {roles: []role{roleView, roleOperate, roleKeys}},

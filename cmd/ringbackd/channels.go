@@ -1,0 +1,38 @@
+package main
+
+import (
+	"errors"
+
+	acquirer "example.com/ringback/switch"
+	"example.com/ringback/switch/channel/spool"
+)
+
+// runner is a channel or a device that runs beside the switch.
+type runner struct {
+	name string
+	acquirer.Runner
+}
+
+// openChannels makes every channel and device that is configured. Each has a section of [ChannelsConfig], a method here,
+// and a part in docs/channels.md.
+func (a *App) openChannels() error {
+	return errors.Join(a.openSpool())
+}
+
+// openSpool makes the spool folder.
+func (a *App) openSpool() error {
+	c := a.config.Channels.Spool
+	if c.Dir == "" {
+		return nil
+	}
+	s, err := spool.New(spool.Config{Dir: c.Dir, Inbox: a.Enrolments, Receipts: a.Notifier, Log: a.log.With().Str("part", "spool").Logger()})
+	if err != nil {
+		return err
+	}
+	a.Notifier.Use(s)
+	a.runners = append(a.runners, runner{"spool", s})
+	return nil
+}
+
+// paths are the files and folders that the channels name: relative ones count from the file's folder.
+func (c *ChannelsConfig) paths() []*string { return []*string{&c.Spool.Dir} }
