@@ -101,14 +101,15 @@ func parseText(s string) (*text, error) {
 	if t.body, err = template.New("text").Option("missingkey=error").Parse(strings.TrimSpace(body)); err != nil {
 		return nil, err
 	}
-	for _, w := range []Words{sampleWords, {}} {
-		head, body, err := t.write(w)
-		if err != nil {
-			return nil, err
-		}
-		if err := errors.Join(checkText(head, maxSubject), checkText(body, maxText)); err != nil {
-			return nil, err
-		}
+	head, text, err := t.write(sampleWords)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(checkText(head, maxSubject), checkText(text, maxText)); err != nil {
+		return nil, err
+	}
+	if _, _, err := t.write(Words{}); err != nil {
+		return nil, err
 	}
 	return &t, nil
 }

@@ -22,10 +22,11 @@ import (
 const (
 	demoTerminalID = "10000001"
 	demoPayee      = "13800138001" // 王小明
-	demoStranger   = "13800138009" // registered, not verified
+	demoStranger   = "13800138009" // registered, not verified: registers himself
+	demoName       = "张三丰"         // the stranger's
 	demoPayer      = "13900139001"
 	demoCard       = "6222020000000000018"
-	demoPayeeCard  = "6217000000000000012"
+	demoNewCard    = "6227000000000000011" // the stranger's
 	demoFen        = 1234
 	demoWrongPIN   = "654321"
 	demoPIN        = "123456"
@@ -74,7 +75,7 @@ type demo struct {
 
 // tell is the story.
 func (d *demo) tell() error {
-	for _, chapter := range []func() error{d.startAll, d.signOn, d.refusedLookUp, d.payment, d.endAll} {
+	for _, chapter := range []func() error{d.startAll, d.signOn, d.refusedLookUp, d.registration, d.payment, d.endAll} {
 		if err := chapter(); err != nil {
 			return err
 		}
@@ -115,7 +116,7 @@ func (d *demo) startAll() error {
 
 func (d *demo) startSwitch(terminalAddr, httpAddr string) (err error) {
 	environ := []string{"RINGBACK_TERMINAL_ADDR=" + terminalAddr, "RINGBACK_HTTP_ADDR=" + httpAddr,
-		"RINGBACK_HOST_ADDR=" + d.hostTap.addr(), "RINGBACK_DIR=" + d.dir}
+		"RINGBACK_HOST_ADDR=" + d.hostTap.addr(), "RINGBACK_DIR=" + d.dir, "RINGBACK_CHANNELS__SPOOL__DIR=" + d.spool()}
 	if _, err := d.ask(environ, "init", "--demo", "--dir", d.dir); err != nil {
 		return err
 	}
@@ -124,6 +125,9 @@ func (d *demo) startSwitch(terminalAddr, httpAddr string) (err error) {
 	}
 	return d.daemon.awaitReady(d.ctx)
 }
+
+// spool is the folder that stands in for everybody's telephone.
+func (d *demo) spool() string { return filepath.Join(d.dir, "spool") }
 
 func (d *demo) config() string { return filepath.Join(d.dir, "ringbackd.yaml") }
 
@@ -176,7 +180,7 @@ func (d *demo) ask(environ []string, args ...string) ([]byte, error) {
 
 // endAll ends the programs in order and looks at how they ended.
 func (d *demo) endAll() error {
-	d.page.chapter("6. The programs end")
+	d.page.chapter("7. The programs end")
 	err := d.stop()
 	d.page.check(err == nil, "terminal, switch and host ended cleanly")
 	return err

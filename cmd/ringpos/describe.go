@@ -41,7 +41,8 @@ func describeHost(dir emulator.Direction, frame []byte) string {
 	if err != nil {
 		return arrow + "cannot be read: " + err.Error()
 	}
-	return arrow + title(m, m.Get(70)) + fieldsOf(m)
+	// What a terminal's line calls a look-up is on this one a question to the payee's bank.
+	return arrow + strings.Replace(title(m, m.Get(70)), "look-up", "do name and card belong together?", 1) + fieldsOf(m)
 }
 
 // netCodeOf is 60.3 of a management message.

@@ -63,11 +63,11 @@ func TestDemo(t *testing.T) {
 	defer cancel()
 	out, err = exec.CommandContext(ctx, filepath.Join(bin, "ringpos"), "demo", "--keep", dir).CombinedOutput()
 	require.NoError(t, err, string(out))
-	for _, want := range []string{"该手机号不能收款", "55 密码错", `NM="王*明"`, "手机号付款签购单", "PAY-BY-PHONE RECEIPT", "139****9001: "} {
+	for _, want := range []string{"该手机号不能收款", "55 密码错", `NM="张*丰"`, "The telephone shows: 验证码******", "手机号付款签购单", "PAY-BY-PHONE RECEIPT", "139****9001: "} {
 		require.Contains(t, string(out), want)
 	}
 	require.NotContains(t, string(out), "WRONG")
-	secrets := []string{demoCard, demoPayeeCard, demoPayee, demoPayer, demoStranger, demoPIN + "\n", demoWrongPIN, "0123456789ABCDEFFEDCBA9876543210"}
+	secrets := []string{demoCard, demoNewCard, demoName, demoPayer, demoStranger, demoPIN + "\n", demoWrongPIN, "0123456789ABCDEFFEDCBA9876543210"}
 	requireNone(t, "output", out, secrets)
 	require.NoError(t, filepath.WalkDir(filepath.Join(dir, "pos"), func(name string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {

@@ -26,7 +26,7 @@ func (d *demo) signOn() error {
 
 // refusedLookUp asks for somebody who cannot be paid.
 func (d *demo) refusedLookUp() error {
-	d.page.chapter("3. A look-up that is refused: " + spec.MaskMobile(demoStranger) + " is registered, but not verified")
+	d.page.chapter("3. A look-up that is refused: " + spec.MaskMobile(demoStranger) + " is not verified yet")
 	_, err := d.terminal.Inquire(d.ctx, demoStranger, demoPayer, demoFen, "")
 	var refused *emulator.Error
 	if !errors.As(err, &refused) {
@@ -42,9 +42,9 @@ func (d *demo) payment() error {
 	if err != nil {
 		return err
 	}
-	d.page.chapter(fmt.Sprintf("4. A payment: %s yuan from %s to %s. The first PIN is wrong",
-		emulator.Yuan(demoFen), spec.MaskMobile(demoPayer), spec.MaskMobile(demoPayee)))
-	r, err := d.terminal.Pay(d.ctx, emulator.Payment{Payee: demoPayee, Payer: demoPayer, AmountFen: demoFen,
+	d.page.chapter(fmt.Sprintf("5. A payment: %s yuan from %s to %s. The first PIN is wrong",
+		emulator.Yuan(demoFen), spec.MaskMobile(demoPayer), spec.MaskMobile(demoStranger)))
+	r, err := d.terminal.Pay(d.ctx, emulator.Payment{Payee: demoStranger, Payer: demoPayer, AmountFen: demoFen,
 		Card: emulator.SwipedCard(demoCard, expiryOf(demoCard))}, &demoPerson{page: d.page})
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ func (d *demo) payment() error {
 	if err := d.receipts(r); err != nil {
 		return err
 	}
-	d.page.chapter("5. What is left of it")
+	d.page.chapter("6. What is left of it")
 	if err := d.compareLedgers(before); err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ type demoPerson struct{ page *page }
 // ConfirmName shows the name and says yes.
 func (p *demoPerson) ConfirmName(_ context.Context, q emulator.Inquiry) (bool, error) {
 	p.page.print(fmt.Sprintf("  The terminal shows: 收款人 %s, %s 元. The payer says yes.", q.Name, emulator.Yuan(q.AmountFen)))
-	return q.Name == "王*明", nil
+	return q.Name == "张*丰", nil
 }
 
 // PIN is wrong once.
@@ -163,7 +163,7 @@ func (d *demo) compareLedgers(before ledger) error {
 	row := func(what string, was, is int64) {
 		d.page.print(fmt.Sprintf("    %-32s %16s %16s", what, emulator.Yuan(was), emulator.Yuan(is)))
 	}
-	for _, card := range []string{demoCard, demoPayeeCard} {
+	for _, card := range []string{demoCard, demoNewCard} {
 		wasBalance, wasHeld := before.account(card)
 		balance, held := after.account(card)
 		row(spec.MaskPANDigits(card)+" balance", wasBalance, balance)
@@ -196,15 +196,20 @@ func (d *demo) askSwitch(r emulator.Receipt) error {
 	}
 	d.page.check(strings.EqualFold(payment.State, "approved"), "the payment is %s", payment.State)
 
+	told, err := d.hear(demoPayer, "debited")
+	if err != nil {
+		return err
+	}
+	d.page.print("  The payer's telephone shows: " + told.Text)
 	var notices []notice
-	if err := d.askJSON(&notices, "notice", "list"); err != nil {
+	if err := d.askJSON(&notices, "notice", "list", "--state", "handed"); err != nil {
 		return err
 	}
 	at := slices.IndexFunc(notices, func(n notice) bool { return n.RRN == r.RRN && n.Kind == "debited" })
 	if at >= 0 {
-		d.page.print(fmt.Sprintf("  The outbox: ringbackd notice list\n    to %s: %s", notices[at].To, notices[at].Text))
+		d.page.print(fmt.Sprintf("  The outbox: ringbackd notice list --state handed\n    to %s: %s", notices[at].To, notices[at].Text))
 	}
-	d.page.check(at >= 0, "the payer's notice stands in the outbox")
+	d.page.check(at >= 0, "the payer was told of the debit, and of nothing that was not his business")
 	return nil
 }
 
