@@ -214,7 +214,6 @@ const (
 	ReasonTaken     Reason = "taken"     // the new number is registered already
 	ReasonBank      Reason = "bank"      // the bank says that name and card do not belong together, or that the card is not usable
 	ReasonLimit     Reason = "limit"     // too many codes to this number
-	ReasonLocked    Reason = "locked"    // too many wrong codes
 	ReasonOperator  Reason = "operator"  // an operator said no
 	ReasonOvertaken Reason = "overtaken" // changed meanwhile
 )

@@ -316,3 +316,33 @@ func other(code string) string {
 	}
 	return string(code[0]+1) + code[1:]
 }
+
+// What was let in is judged once more under the tables of now, and of a change only what it brings.
+func TestRuleCheck(t *testing.T) {
+	numbers, err := LoadNumberingPlan()
+	require.NoError(t, err)
+	issuers, err := LoadIssuerTable("01050000")
+	require.NoError(t, err)
+	step := NewRuleCheck(numbers, issuers)
+	good := Enrolment{Number: mustMSISDN(t, payeeNumber), Name: "王小明", Card: mustPAN(t, otherCard)}
+	for name, v := range map[string]struct {
+		kind   RequestKind
+		change func(*Enrolment)
+		want   []Reason
+	}{
+		"good":                  {RequestRegister, func(*Enrolment) {}, nil},
+		"number":                {RequestRegister, func(e *Enrolment) { e.Number = mustMSISDN(t, "14500138001") }, []Reason{ReasonNumber}},
+		"name":                  {RequestRegister, func(e *Enrolment) { e.Name = "王" }, []Reason{ReasonName}},
+		"name, of old":          {RequestChangeCard, func(e *Enrolment) { e.Name = "王" }, nil},
+		"contract has ended":    {RequestChangeCard, func(e *Enrolment) { e.Card = mustPAN(t, payeeCard) }, []Reason{ReasonCardNoPact}},
+		"contract, card of old": {RequestChangeName, func(e *Enrolment) { e.Card = mustPAN(t, payeeCard) }, nil},
+		"both":                  {RequestRegister, func(e *Enrolment) { e.Name, e.Card = "", mustPAN(t, payeeCard) }, []Reason{ReasonName, ReasonCardNoPact}},
+	} {
+		e := good
+		e.Kind = v.kind
+		v.change(&e)
+		got, err := step.Verify(t.Context(), &e)
+		require.NoError(t, err)
+		require.Equal(t, v.want, got.Reasons, name)
+	}
+}

@@ -68,6 +68,17 @@ func TestMessagesPerSenderAndSource(t *testing.T) {
 	}, few)
 }
 
+// A gateway of short messages brings those of many people: one address is not one person there.
+func TestMessagesPerGateway(t *testing.T) {
+	few := func(l *EnrolmentLimits) { l.SourcePerDay, l.GatewayPerDay = 3, 6 }
+	open(t, func(t *testing.T, o *office) {
+		for i := range 8 {
+			r := o.hand(t, Inbound{Channel: ChannelSMS, Sender: fmt.Sprintf("1380013%04d", i), Evidence: Evidence{Source: "gateway"}, Text: "确认 000000"})
+			require.Equal(t, i >= 6, r.Outcome == OutcomeLimited, i)
+		}
+	}, few)
+}
+
 // Help is an answer that a stranger might get: three a day, then silence. Where nobody else can get it, it is shown.
 func TestHelpsPerSender(t *testing.T) {
 	open(t, func(t *testing.T, o *office) {

@@ -19,7 +19,8 @@ type EnrolmentLimits struct {
 	CodesPerDay    int           // codes to one number: 5
 	CodeGap        time.Duration // between two of them: 1 min
 	SenderPerDay   int           // messages of one sender that are read: 20
-	SourcePerDay   int           // of one channel address: 2000
+	SourcePerDay   int           // of one address of a mail peer or a browser: 2000
+	GatewayPerDay  int           // of one gateway of short messages or calls: 200,000
 	AnswersPerDay  int           // answers to one sender on a channel where each is a message: 10
 	HelpsPerDay    int           // of them, help: 3
 	NoticesPerDay  int           // notices of debits to one payer's number: 10
@@ -48,6 +49,7 @@ func (l EnrolmentLimits) WithDefaults() EnrolmentLimits {
 	l.CodeGap = fallback(l.CodeGap, time.Minute)
 	l.SenderPerDay = fallback(l.SenderPerDay, 20)
 	l.SourcePerDay = fallback(l.SourcePerDay, 2000)
+	l.GatewayPerDay = fallback(l.GatewayPerDay, 200_000)
 	l.AnswersPerDay = fallback(l.AnswersPerDay, 10)
 	l.HelpsPerDay = fallback(l.HelpsPerDay, 3)
 	l.NoticesPerDay = fallback(l.NoticesPerDay, 10)

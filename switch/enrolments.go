@@ -150,8 +150,11 @@ func (s *Enrolments) admit(ctx context.Context, m Inbound, now time.Time) (bool,
 	if err != nil || !ok {
 		return false, err
 	}
-	return s.Registry.Take(ctx, Use{Scope: "source", Subject: string(m.Channel) + "|" + m.Evidence.Source, At: now,
-		Most: s.Limits.SourcePerDay, Window: day})
+	most := s.Limits.SourcePerDay
+	if m.Channel.numbers() {
+		most = s.Limits.GatewayPerDay
+	}
+	return s.Registry.Take(ctx, Use{Scope: "source", Subject: string(m.Channel) + "|" + m.Evidence.Source, At: now, Most: most, Window: day})
 }
 
 func senderSubject(m Inbound) string { return string(m.Channel) + "|" + m.Sender }
@@ -228,7 +231,7 @@ func (s *Enrolments) write(h Heard) (Reply, error) {
 	}
 	var err error
 	_, r.Text, err = s.Templates.Write(l, "reply-"+string(h.Outcome), Words{Kind: RequestText(l, h.Kind),
-		Reasons: ReasonsText(l, h.Reasons), Effective: momentText(h.Effective), Minutes: minutesText(s.Limits.CodeLife)})
+		Reasons: ReasonsText(l, h.Reasons), Effective: momentText(l, h.Effective), Minutes: minutesText(s.Limits.CodeLife)})
 	return r, err
 }
 
@@ -249,11 +252,11 @@ func (s *Enrolments) wake() {
 }
 
 // momentText writes a time for a person, in Beijing time; empty for none.
-func momentText(t time.Time) string {
+func momentText(l Language, t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.In(Beijing).Format("01月02日15:04")
+	return t.In(Beijing).Format(bilingual{"01月02日15:04", "2 Jan 15:04"}.in(l))
 }
 
 func minutesText(d time.Duration) string { return fmt.Sprint(int(d.Minutes())) }

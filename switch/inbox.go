@@ -9,16 +9,15 @@ import (
 // Channel names the way by which a message of a payee comes in.
 type Channel string
 
-// The channels. ChannelOperator is for the operator's verbs.
+// The channels.
 const (
-	ChannelSMS      Channel = "sms"
-	ChannelEmail    Channel = "email"
-	ChannelVoice    Channel = "voice"
-	ChannelWeb      Channel = "web"
-	ChannelAPI      Channel = "api"
-	ChannelPC       Channel = "pc"
-	ChannelSpool    Channel = "spool"
-	ChannelOperator Channel = "operator"
+	ChannelSMS   Channel = "sms"
+	ChannelEmail Channel = "email"
+	ChannelVoice Channel = "voice"
+	ChannelWeb   Channel = "web"
+	ChannelAPI   Channel = "api"
+	ChannelPC    Channel = "pc"
+	ChannelSpool Channel = "spool"
 )
 
 // numbers reports whether senders of the channel are mobile numbers: then a message is about its sender's number when

@@ -88,7 +88,7 @@ func (n *Notifier) aboutTransaction(ctx context.Context, notice Notice, l *lette
 	if err != nil {
 		return err
 	}
-	l.words = Words{At: momentText(t.Answered), Amount: t.Amount.String(), RRN: string(t.RRN()), Memo: t.Memo,
+	l.words = Words{At: momentText(l.language, t.Answered), Amount: t.Amount.String(), RRN: string(t.RRN()), Memo: t.Memo,
 		Payee: t.PayeeNumber.Masked(), PayeeName: t.PayeeName, Payer: t.Payer.Reveal()}
 	switch {
 	case t.Payer == (MSISDN{}):
@@ -98,7 +98,7 @@ func (n *Notifier) aboutTransaction(ctx context.Context, notice Notice, l *lette
 	case notice.Kind == NoticeDebited && !slices.Contains(approvedOrBeyond, t.State):
 		l.obsolete = "the debit was undone"
 	case notice.Kind == NoticeUndone:
-		l.words.At = momentText(t.Opened) // the answer of then was replaced
+		l.words.At = momentText(l.language, t.Opened) // the answer of then was replaced
 	}
 	l.number, l.words.Payer, l.words.Memo = t.Payer, "", ""
 	return nil
@@ -114,8 +114,11 @@ func (n *Notifier) paidOut(ctx context.Context, t *Transaction, l *letter) error
 	if t.State != Paid || p.Status == PayeeDeleted {
 		l.obsolete = fmt.Sprintf("the payment is %s, the payee %s", t.State, p.Status)
 	}
-	l.number, l.words.Card = p.Number, p.Card.Masked()
-	return n.useContact(ctx, p.Ref.ID, l)
+	if err := n.useContact(ctx, p.Ref.ID, l); err != nil {
+		return err
+	}
+	l.number, l.words.Card, l.words.At = p.Number, p.Card.Masked(), momentText(l.language, t.Answered)
+	return nil
 }
 
 // useContact writes as a payee wishes to be written to.
@@ -139,7 +142,7 @@ func (n *Notifier) aboutEnrolment(ctx context.Context, notice Notice, l *letter)
 	}
 	l.number, l.language = receiverOf(e, notice), e.Language
 	l.words = Words{Number: e.Number.Masked(), NewNumber: e.NewNumber.Masked(), Card: e.Card.Masked(), Kind: RequestText(e.Language, e.Kind),
-		Reasons: ReasonsText(e.Language, e.Reasons), Effective: momentText(e.Effective), Minutes: minutesText(n.Limits.CodeLife)}
+		Reasons: ReasonsText(e.Language, e.Reasons), Effective: momentText(e.Language, e.Effective), Minutes: minutesText(n.Limits.CodeLife)}
 	if e.Name != "" && e.Kind != RequestChangeCard {
 		l.words.Name = MaskName(e.Name)
 	}
@@ -187,7 +190,10 @@ func (n *Notifier) aboutPayee(ctx context.Context, notice Notice, l *letter) err
 	if p.Status != PayeeActive || int(DateOf(p.Alive)) != notice.Copy {
 		l.obsolete = "the number has shown signs of life"
 	}
+	if err := n.useContact(ctx, p.Ref.ID, l); err != nil {
+		return err
+	}
 	l.number = p.Number
-	l.words = Words{Number: p.Number.Masked(), Effective: momentText(p.Alive.Add(n.Limits.Dormant))}
-	return n.useContact(ctx, p.Ref.ID, l)
+	l.words = Words{Number: p.Number.Masked(), Effective: momentText(l.language, p.Alive.Add(n.Limits.Dormant))}
+	return nil
 }

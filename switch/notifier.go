@@ -26,8 +26,21 @@ type NotifierConfig struct {
 // [Receipts]. A notice is sent at least once, under an ID that never changes; those of one address go in their order.
 type Notifier struct {
 	NotifierConfig
-	posts map[DeviceKind]*post
-	woken chan struct{} // of the router
+	posts  map[DeviceKind]*post
+	woken  chan struct{} // of the router
+	counts struct{ handed, failed, dead atomic.Uint64 }
+}
+
+// NotifierStats counts from the start of the process.
+type NotifierStats struct {
+	Handed uint64 // messages that a device's peer took over
+	Failed uint64 // tries that failed, but for those of devices that are down
+	Dead   uint64 // notices that every device failed for
+}
+
+// Stats returns what was sent.
+func (n *Notifier) Stats() NotifierStats {
+	return NotifierStats{n.counts.handed.Load(), n.counts.failed.Load(), n.counts.dead.Load()}
 }
 
 // post is one device with what its worker needs.
@@ -150,6 +163,7 @@ func (n *Notifier) route(ctx context.Context, notice Notice) error {
 		next.Due, next.Detail = now.Add(noDevicePause), "no device"
 	default:
 		next.State = NoticeDead
+		n.counts.dead.Add(1)
 	}
 	if next.Device != "" && notice.Turn == 0 && notice.Kind == NoticeDebited {
 		free, err := n.Registry.Take(ctx, Use{Scope: "payer", Subject: l.number.Reveal(), At: now, Most: n.Limits.NoticesPerDay, Window: day})
@@ -278,6 +292,15 @@ func (n *Notifier) hand(ctx context.Context, p *post, notice Notice, l letter) (
 		return false, nil // it is sent again by the next process
 	}
 	next := after(notice, handed, failed, time.Now())
+	switch {
+	case failed == nil:
+		n.counts.handed.Add(1)
+	case !errors.Is(failed, ErrDeviceDown):
+		n.counts.failed.Add(1)
+	}
+	if next.State == NoticeDead {
+		n.counts.dead.Add(1)
+	}
 	err = fresh(n.Outbox.MoveNotice(context.WithoutCancel(ctx), &notice, &next))
 	if next.Device == "" {
 		nudge(n.woken)

@@ -185,6 +185,11 @@ func TestNextDevice(t *testing.T) {
 				require.Equal(t, v.device, got.Device)
 				require.Equal(t, v.tries, tries)
 				require.Equal(t, tries[0]+tries[1], got.Tries)
+				want := NotifierStats{Failed: uint64(got.Tries)}
+				if want.Dead = 1; got.State == NoticeHanded {
+					want = NotifierStats{Handed: 1, Failed: uint64(got.Tries) - 1}
+				}
+				require.Equal(t, want, o.notifier.Stats())
 				if got.State == NoticeDead {
 					o.sms.fail, mail.fail = nil, nil
 					require.NoError(t, o.notifier.Retry(t.Context(), n.ID()))

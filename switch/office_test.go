@@ -52,7 +52,7 @@ func newOffice(t testing.TB, options ...func(*EnrolmentLimits)) *office {
 		NumberDevices: []DeviceKind{DeviceSMS, DeviceSpool}, Limits: limits})
 	o.notifier.Use(o.sms)
 	o.Enrolments = NewEnrolments(EnrolmentsConfig{Registry: o.desk, Numbers: numbers, Issuers: issuers, Templates: templates,
-		Steps: []Verifier{NewBankCheck(o.bank, reference)}, Codes: key, Random: rand.Reader, Limits: limits, Noticed: o.notifier.Wake})
+		Steps: []Verifier{NewRuleCheck(numbers, issuers), NewBankCheck(o.bank, reference)}, Codes: key, Random: rand.Reader, Limits: limits, Noticed: o.notifier.Wake})
 	_, err = o.desk.effect(Effect{Payee: Payee{Ref: PayeeRef{0, 1}, Number: mustMSISDN(t, payeeNumber), Name: "王小明",
 		Card: mustPAN(t, payeeCard), Status: PayeeActive, Alive: time.Now()}})
 	require.NoError(t, err)

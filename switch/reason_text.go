@@ -29,7 +29,6 @@ var reasonTexts = map[Reason]bilingual{
 	ReasonTaken:      {"新号码已注册", "the new number is registered already"},
 	ReasonBank:       {"姓名与卡号不符,或该卡不可用", "name and card do not belong together, or the card cannot be used"},
 	ReasonLimit:      {"发送过于频繁,请明天再试", "too many codes; try again tomorrow"},
-	ReasonLocked:     {"验证码错误次数过多,请24小时后再试", "too many wrong codes; try again in 24 hours"},
 	ReasonOperator:   {"审核未通过", "it was not approved"},
 	ReasonOvertaken:  {"信息已变更,请重新办理", "something changed meanwhile; please ask again"},
 }

@@ -6,6 +6,37 @@ import (
 	"time"
 )
 
+// RuleCheck is the step of the verification unit that asks what needs nobody's word: is it a number that a person can hold, a
+// name, a debit card of a contracted bank with a right check digit? Channels are told the same at once; here it is asked of
+// what is stored, under the tables of now. It implements [Verifier].
+type RuleCheck struct {
+	numbers *NumberingPlan
+	issuers *IssuerTable
+}
+
+// NewRuleCheck returns the step.
+func NewRuleCheck(numbers *NumberingPlan, issuers *IssuerTable) *RuleCheck {
+	return &RuleCheck{numbers, issuers}
+}
+
+// Name implements [Verifier].
+func (r *RuleCheck) Name() string { return "rules for number, name and card" }
+
+// Verify implements [Verifier]. Of a change only what it brings is judged.
+func (r *RuleCheck) Verify(_ context.Context, e *Enrolment) (Verdict, error) {
+	var reasons []Reason
+	if _, err := r.numbers.Parse(e.Number.Reveal()); err != nil {
+		reasons = append(reasons, ReasonNumber)
+	}
+	if e.Kind == RequestRegister || e.Kind == RequestChangeName {
+		reasons = append(reasons, CheckName(e.Name)...)
+	}
+	if e.Kind == RequestRegister || e.Kind == RequestChangeCard {
+		reasons = append(reasons, CheckPayeeCard(r.issuers, e.Card)...)
+	}
+	return Verdict{Reasons: reasons, Detail: ReasonsText(English, reasons)}, nil
+}
+
 // BankCheck is the step of the verification unit that asks the card network whether name and card belong together. It
 // implements [Verifier].
 type BankCheck struct {

@@ -22,14 +22,17 @@ type auditCmd struct {
 
 // auditJSON is what an audit found.
 type auditJSON struct {
-	OK     bool                    `json:"ok"`
-	Rows   int                     `json:"rows"`
-	Steps  int                     `json:"steps"`
-	Head   string                  `json:"head"`
-	Sums   map[string]subtotalJSON `json:"sums"`
-	Open   int                     `json:"open"`
-	Breaks []breakJSON             `json:"breaks"`
-	More   int                     `json:"more,omitempty"` // breaks that are not listed
+	OK    bool                    `json:"ok"`
+	Rows  int                     `json:"rows"`
+	Steps int                     `json:"steps"`
+	Head  string                  `json:"head"`
+	Sums  map[string]subtotalJSON `json:"sums"`
+	Open  int                     `json:"open"`
+
+	Shredded int `json:"shredded,omitempty"` // payments whose personal part nobody can open any more, by intent
+
+	Breaks []breakJSON `json:"breaks"`
+	More   int         `json:"more,omitempty"` // breaks that are not listed
 
 	Operations    int    `json:"operations"`     // lines of the operators' journal
 	OperationHead string `json:"operation_head"` // hash of its last line
@@ -103,7 +106,7 @@ func switchRuns(path string) (bool, error) {
 
 func showAudit(r *store.Report) auditJSON {
 	out := auditJSON{OK: len(r.Breaks) == 0, Rows: r.Rows, Steps: r.Steps, Head: r.Head, Sums: map[string]subtotalJSON{},
-		Open: r.Open, Breaks: make([]breakJSON, 0, len(r.Breaks)), More: r.More, Operations: r.Operations, OperationHead: r.OperationHead}
+		Open: r.Open, Shredded: r.Shredded, Breaks: make([]breakJSON, 0, len(r.Breaks)), More: r.More, Operations: r.Operations, OperationHead: r.OperationHead}
 	for state, s := range r.Sums {
 		out.Sums[state.String()] = subtotalJSON{s.Count, int64(s.Sum)}
 	}
@@ -117,6 +120,9 @@ func showAudit(r *store.Report) auditJSON {
 func printAudit(to io.Writer, a auditJSON) error {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "payments\t%d\t%d of them open\n", a.Rows, a.Open)
+	if a.Shredded > 0 {
+		fmt.Fprintf(w, "\t%d\twithout personal data by now\n", a.Shredded)
+	}
 	fmt.Fprintf(w, "steps\t%d\t\n", a.Steps)
 	fmt.Fprintf(w, "head\t%s\t\n", a.Head)
 	fmt.Fprintf(w, "operations\t%d\t\n", a.Operations)

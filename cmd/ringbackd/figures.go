@@ -8,7 +8,7 @@ import (
 
 // figures gathers what the parts count, for Prometheus.
 func (a *App) figures() []console.Figure {
-	t, h := a.Terminal.Stats(), a.Network.Stats()
+	t, h, n := a.Terminal.Stats(), a.Network.Stats(), a.Notifier.Stats()
 	out := []console.Figure{
 		counter("ringback_connections_total", "Terminal connections that were served.", t.Accepted),
 		counter("ringback_connections_refused_total", "Terminal connections closed at once: a cap was reached.", t.Refused),
@@ -24,6 +24,9 @@ func (a *App) figures() []console.Figure {
 		counter("ringback_host_bad_mac_total", "Answers of the host whose F128 was wrong.", h.BadMAC),
 		counter("ringback_host_mismatched_total", "Answers of the host with another F4, F37 or F41.", h.Mismatched),
 		counter("ringback_host_reconnects_total", "Host links lost, and dials that failed.", h.Reconnects),
+		counter("ringback_notices_handed_total", "Notices that a device's peer took over.", n.Handed),
+		counter("ringback_notices_failed_total", "Tries of notices that failed, but for those of devices that are down.", n.Failed),
+		counter("ringback_notices_dead_total", "Notices that every device failed for: a person must look.", n.Dead),
 		counter("ringback_host_key_resets_total", "Zone keys taken into use.", h.KeyResets),
 	}
 	for name, l := range map[string]*console.Listener{"console": a.web, "health": a.health} {

@@ -41,8 +41,9 @@ func (a *App) wirePeople() (err error) {
 	if a.Notifier, err = newNotifier(a.config, a.db); err != nil {
 		return err
 	}
+	rules := acquirer.NewRuleCheck(a.Switch.Numbers, a.Switch.Issuers)
 	bank := acquirer.NewBankCheck(a.Network, a.Switch.Reference)
-	if a.Enrolments, err = newEnrolments(a.config, a.db, a.Notifier, bank); err != nil {
+	if a.Enrolments, err = newEnrolments(a.config, a.db, a.Notifier, rules, bank); err != nil {
 		return err
 	}
 	if err := a.openChannels(); err != nil {

@@ -25,6 +25,7 @@ type EnrolmentConfig struct {
 	CodeGap       time.Duration `koanf:"code_gap" validate:"gte=0"`
 	SenderPerDay  int           `koanf:"sender_per_day" validate:"gt=0"`
 	SourcePerDay  int           `koanf:"source_per_day" validate:"gt=0"`
+	GatewayPerDay int           `koanf:"gateway_per_day" validate:"gt=0"`
 	AnswersPerDay int           `koanf:"answers_per_day" validate:"gt=0"`
 	HelpsPerDay   int           `koanf:"helps_per_day" validate:"gt=0"`
 }
@@ -60,7 +61,7 @@ func defaultEnrolment() EnrolmentConfig {
 	l := acquirer.EnrolmentLimits{}.WithDefaults()
 	return EnrolmentConfig{Wait: l.Wait, CodeLife: l.CodeLife, CodeTries: l.CodeTries, Lock: l.Lock, Resends: l.Resends,
 		Approval: l.Approval, BankTime: l.BankTime, SessionLife: l.SessionLife, Dormant: l.Dormant, Remind: l.Remind,
-		CodesPerDay: l.CodesPerDay, CodeGap: l.CodeGap, SenderPerDay: l.SenderPerDay, SourcePerDay: l.SourcePerDay,
+		CodesPerDay: l.CodesPerDay, CodeGap: l.CodeGap, SenderPerDay: l.SenderPerDay, SourcePerDay: l.SourcePerDay, GatewayPerDay: l.GatewayPerDay,
 		AnswersPerDay: l.AnswersPerDay, HelpsPerDay: l.HelpsPerDay}
 }
 
@@ -88,7 +89,7 @@ func (c Config) enrolmentLimits() acquirer.EnrolmentLimits {
 	}
 	return acquirer.EnrolmentLimits{Wait: none(e.Wait), CodeLife: e.CodeLife, CodeTries: e.CodeTries, Lock: e.Lock, Resends: resends,
 		Approval: e.Approval, BankTime: e.BankTime, SessionLife: e.SessionLife, Dormant: none(e.Dormant), Remind: none(e.Remind),
-		CodesPerDay: e.CodesPerDay, CodeGap: none(e.CodeGap), SenderPerDay: e.SenderPerDay, SourcePerDay: e.SourcePerDay,
+		CodesPerDay: e.CodesPerDay, CodeGap: none(e.CodeGap), SenderPerDay: e.SenderPerDay, SourcePerDay: e.SourcePerDay, GatewayPerDay: e.GatewayPerDay,
 		AnswersPerDay: e.AnswersPerDay, HelpsPerDay: e.HelpsPerDay, NoticesPerDay: c.Notices.PayerDay,
 		EnrolmentsKept: r.Enrolments, NoticesKept: r.Notices, MessagesKept: r.Messages, JournalKept: r.Journal}
 }
