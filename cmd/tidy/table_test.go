@@ -13,21 +13,22 @@ const (
 // mayImport says which of our packages a package may import, in its tests too. A package may always import itself
 // (an external test does). "*" is any. Folders under cmd/ need no line: mains may import anything.
 var mayImport = map[string][]string{
-	"cmd/...":            {"*"},
-	"spec":               {},
-	"spec/pos":           {"spec"},
-	"spec/cups":          {"spec"},
-	"switch":             {},
-	"switch/hsm":         {"switch"},
-	"switch/channel/...": {"switch"},
-	"switch/console":     {"switch"},
-	"switch/sim":         {"*"},
-	"store":              {"switch", "store/faultvfs"}, // the second in tests only, which one there holds
-	"store/faultvfs":     {},
-	"terminal":           {"switch", "spec", "spec/pos"},
-	"terminal/emulator":  {"spec", "spec/pos"},
-	"provider":           {"switch", "spec", "spec/cups"},
-	"provider/mockhost":  {"spec", "spec/cups"},
+	"cmd/...":               {"*"},
+	"spec":                  {},
+	"spec/pos":              {"spec"},
+	"spec/cups":             {"spec"},
+	"switch":                {},
+	"switch/hsm":            {"switch"},
+	"switch/channel/...":    {"switch"},
+	"switch/console":        {"switch"},
+	"switch/console/portal": {"switch"},
+	"switch/sim":            {"*"},
+	"store":                 {"switch", "store/faultvfs"}, // the second in tests only, which one there holds
+	"store/faultvfs":        {},
+	"terminal":              {"switch", "spec", "spec/pos"},
+	"terminal/emulator":     {"spec", "spec/pos"},
+	"provider":              {"switch", "spec", "spec/cups"},
+	"provider/mockhost":     {"spec", "spec/cups"},
 }
 
 // library is an outside module, or a folder of one, and the folders that are its home.
@@ -47,7 +48,7 @@ var libraries = []library{
 	{path: "github.com/mattn/go-sqlite3", homes: []string{"store", "store/faultvfs"}},
 	{path: "github.com/jackc/pgx/v5", homes: []string{"store"}},
 
-	{path: "github.com/rs/zerolog", homes: []string{"terminal", "provider", "provider/mockhost", "switch/console", "switch/channel/...", "cmd/..."}},
+	{path: "github.com/rs/zerolog", homes: []string{"terminal", "provider", "provider/mockhost", "switch/console/...", "switch/channel/...", "cmd/..."}},
 	{path: "github.com/prometheus/client_golang", homes: []string{"switch/console", "cmd/..."}},
 
 	{path: "github.com/alecthomas/kong", homes: []string{"cmd/..."}},
@@ -60,11 +61,13 @@ var libraries = []library{
 	{path: "pgregory.net/rapid", testOnly: true},
 	{path: "go.uber.org/goleak", testOnly: true},
 	{path: "github.com/rogpeppe/go-internal", testOnly: true},
+	{path: "github.com/santhosh-tekuri/jsonschema/v6", testOnly: true},
+	{path: "github.com/chromedp", testOnly: true},
 }
 
 // revealers are the folders whose code, tests aside, may ask a secret for its value (the method Reveal of the types
 // of switch/secret.go). Everybody else passes the value on unseen.
-var revealers = []string{"switch", "switch/hsm", "switch/channel/...", "store", "terminal", "provider", "cmd/..."}
+var revealers = []string{"switch", "switch/hsm", "switch/channel/...", "switch/console/portal", "store", "terminal", "provider", "cmd/..."}
 
 // names are the folders whose package has another name: switch is a Go keyword.
 var names = map[string]string{"switch": "acquirer"}
