@@ -256,7 +256,12 @@ func newBrowser(t testing.TB, h http.Handler) *browser {
 	t.Helper()
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
-	return &browser{t: t, base: server.URL, header: http.Header{"Accept-Language": {"en"}}, seen: &strings.Builder{},
+	return browserAt(t, server.URL)
+}
+
+// browserAt is a browser before what is served at an address.
+func browserAt(t testing.TB, base string) *browser {
+	return &browser{t: t, base: base, header: http.Header{"Accept-Language": {"en"}}, seen: &strings.Builder{},
 		client: &http.Client{Jar: must(cookiejar.New(nil)), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
