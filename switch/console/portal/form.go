@@ -67,6 +67,7 @@ type formData struct {
 	Token  string
 	Fields []field
 	Places []place  // of the form for a list of devices
+	Listed string   // what is wrong with that list
 	After  string   // of the page for the code: what the code is for
 	Errors []string // that belong to no field
 	Notice string
@@ -76,7 +77,7 @@ type formData struct {
 
 // Wrong reports whether anything is marked.
 func (d formData) Wrong() bool {
-	return len(d.Errors) > 0 || slices.ContainsFunc(d.Fields, func(f field) bool { return f.Error != "" })
+	return len(d.Errors) > 0 || d.Listed != "" || slices.ContainsFunc(d.Fields, func(f field) bool { return f.Error != "" })
 }
 
 // request reads what was typed.
@@ -142,6 +143,9 @@ func (p *Portal) data(r *http.Request, t token, f form, reasons []acquirer.Reaso
 func (d *formData) mark(l acquirer.Language, reasons []acquirer.Reason, empty func(field string) bool) {
 	for _, reason := range reasons {
 		text, found := reasonText(l, reason), false
+		if fieldOf(reason) == "devices" && len(d.Places) > 0 {
+			d.Listed, found = text, true
+		}
 		for i := range d.Fields {
 			f := &d.Fields[i]
 			if f.Error == "" && (fieldOf(reason) == f.Name || reason == acquirer.ReasonMissing && !f.Optional && empty(f.Name)) {

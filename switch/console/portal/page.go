@@ -3,6 +3,7 @@ package portal
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -82,6 +83,13 @@ func (p page) Yuan(fen int64) string { return "¥" + acquirer.Fen(fen).String() 
 func (p page) Place(n int) (string, error) {
 	s, err := p.T("field.place")
 	return fmt.Sprintf(s, n), err
+}
+
+// Wrong says which field is wrong, and why.
+func (p page) Wrong(f field) (string, error) {
+	name, err := p.T("field." + f.Name)
+	form, second := p.T("error.field")
+	return fmt.Sprintf(form, name, f.Error), errors.Join(err, second)
 }
 
 // Word is a text of a family for a value, such as a state's; the value itself when there is none.

@@ -141,6 +141,10 @@ func TestEveryForm(t *testing.T) {
 		require.Contains(t, got.body, `role="alert"`, v.page)
 		o.got = o.got[:i+1]
 	}
+	got := b.send("/devices", "number", someNumber, "address1", "kept@example.org")
+	require.Regexp(t, `id="kind1"[^>]* aria-invalid="true" aria-describedby="devices-error"`, got.body)
+	require.Contains(t, got.body, `<a href="#kind1">`)
+	require.Contains(t, got.body, `value="kept@example.org"`)
 	require.Equal(t, http.StatusUnprocessableEntity, b.send("/cancel", "number", someNumber, "code", "111111").StatusCode)
 	require.Contains(t, b.send("/confirm", "code", halfCode).body, "sent to the other number")
 }

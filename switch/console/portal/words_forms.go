@@ -16,7 +16,7 @@ var formWords = map[string]bilingual{
 	"field.device":          {"通知方式", "Device"},
 	"field.device.none":     {"不使用", "None"},
 	"field.address":         {"地址（邮件、网址或邮寄时填写）", "Address (for e-mail, webhook or letter)"},
-	"field.place":           {"第%d顺位", "Number %d"},
+	"field.place":           {"第%d顺位", "Choice %d"},
 	"form.resend":           {"没有收到？重新发送", "Nothing came? Send another"},
 	"form.privacy": {"姓名、卡号与手机号仅用于核验身份和向您付款，加密保存。您可随时查看、下载或要求删除。",
 		"Name, card and number are used to verify you and to pay you, and are stored enciphered. You can see, download or delete them at any time."},

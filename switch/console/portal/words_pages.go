@@ -11,6 +11,7 @@ var pageWords = map[string]bilingual{
 	"foot": {"回铃绝不会向您索要银行卡密码。验证码只在本页面或短信中使用，请勿告诉任何人。",
 		"Ringback never asks for a card's PIN. Use a code on these pages or by text message only, and tell nobody."},
 	"error.prefix":  {"有误：", "Error: "},
+	"error.field":   {"%s：%s", "%s: %s"},
 	"error.summary": {"请更正以下内容", "Please correct this"},
 
 	"home.title": {"用手机号收款", "Be paid at your mobile number"},
@@ -103,5 +104,6 @@ var pageWords = map[string]bilingual{
 	"pc.allowed":   {"桌面提醒已开启。", "Desktop alerts are on."},
 	"pc.denied":    {"浏览器不允许桌面提醒。", "The browser does not allow desktop alerts."},
 	"pc.script":    {"接收到账通知需要JavaScript。您仍可使用短信、邮件等其他通知方式。", "This page needs JavaScript to show payments. Text message, e-mail and the other devices do not."},
+	"pc.settings":  {"设置", "Settings"},
 	"pc.leave":     {"停止在此浏览器接收", "Stop being told in this browser"},
 }
