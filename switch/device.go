@@ -109,7 +109,7 @@ type Message struct {
 	Created  time.Time // when what it tells of happened
 	Expires  time.Time // not worth delivering behind it (the validity period of an SMS); zero: none
 	Try      int       // 1 for the first by this device
-	Payer    MSISDN    // of a notice about a payment: who paid, and how much, for devices that sort; else zero
+	Payer    MSISDN    // of a notice to a payee about a payment: who paid, and how much, for devices that sort; else zero
 	Amount   Fen
 }
 

@@ -14,6 +14,8 @@ type letter struct {
 	routes   []Route // by which it may go, in order; an address that is zero is the number
 	language Language
 	words    Words
+	payer    MSISDN // of a notice to a payee about a payment
+	amount   Fen
 	subject  string
 	text     string
 	expires  time.Time
@@ -23,7 +25,7 @@ type letter struct {
 // message is what a device is given.
 func (l letter) message(n Notice) Message {
 	return Message{ID: n.ID(), Kind: n.Kind, To: n.Address, Language: l.language, Subject: l.subject, Text: l.text,
-		Created: n.Created, Expires: l.expires, Try: n.Tries - n.Start}
+		Created: n.Created, Expires: l.expires, Try: n.Tries - n.Start, Payer: l.payer, Amount: l.amount}
 }
 
 // compose works out what a notice says, to whom, and by which devices. What cannot be said any more is obsolete: it never
@@ -118,6 +120,7 @@ func (n *Notifier) paidOut(ctx context.Context, t *Transaction, l *letter) error
 		return err
 	}
 	l.number, l.words.Card, l.words.At = p.Number, p.Card.Masked(), momentText(l.language, t.Answered)
+	l.payer, l.amount = t.Payer, t.Amount
 	return nil
 }
 

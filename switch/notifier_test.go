@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,6 +42,7 @@ func TestPayerIsTold(t *testing.T) {
 		require.Equal(t, n.ID(), m.ID)
 		require.Equal(t, payerNumber, m.To.Reveal())
 		require.Equal(t, "付款通知", m.Subject)
+		require.Zero(t, m.Payer, "a payer knows")
 		require.Contains(t, m.Text, "向王*明(138****8001)付款12.34元,参考号"+string(n.Transaction.RRN()))
 		require.NoError(t, o.notifier.Receipt(t.Context(), Receipt{Device: DeviceSMS, Reference: m.ID, Delivered: true, Detail: "DELIVRD"}))
 		require.Equal(t, NoticeDelivered, o.notice(t, n).State)
@@ -59,6 +61,9 @@ func TestPayeeIsTold(t *testing.T) {
 		require.Len(t, o.sms.to(payeeNumber), 1)
 		require.Contains(t, o.sms.to(payeeNumber)[0], "12.34 yuan that 13900139001 paid you")
 		require.Contains(t, o.sms.to(payeeNumber)[0], "message: 房租")
+		i := slices.IndexFunc(o.sms.got, func(m Message) bool { return m.ID == n.ID() })
+		require.Equal(t, payerNumber, o.sms.got[i].Payer.Reveal(), "for devices that sort")
+		require.Equal(t, Fen(1234), o.sms.got[i].Amount)
 		shown, err := o.notifier.Show(t.Context(), n)
 		require.NoError(t, err)
 		require.Contains(t, shown.Text, "139****9001")

@@ -80,7 +80,7 @@ type paymentView struct {
 }
 
 func viewHeld(h *acquirer.Held) heldView {
-	v := heldView{Number: h.Number.Reveal(), Name: h.Name, Card: h.Card.Masked(), Status: statusName(h.Status),
+	v := heldView{Number: h.Number.Reveal(), Name: h.Name, Card: h.Card.Masked(), Status: h.Status.String(),
 		Alive: moment(h.Alive), Language: string(h.Contact.Language), Devices: []deviceView{},
 		Enrolments: []enrolmentView{}, Notices: []noticeView{}}
 	for _, route := range h.Contact.Routes {
@@ -125,16 +125,6 @@ func moment(t time.Time) *time.Time {
 		return nil
 	}
 	return &t
-}
-
-var statusNames = map[acquirer.PayeeStatus]string{acquirer.PayeeRegistered: "registered", acquirer.PayeeActive: "active",
-	acquirer.PayeeSuspended: "suspended", acquirer.PayeeDeleted: "deleted"}
-
-func statusName(s acquirer.PayeeStatus) string {
-	if n, ok := statusNames[s]; ok {
-		return n
-	}
-	return "unknown"
 }
 
 // event is a notice as a page shows it.
