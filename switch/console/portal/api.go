@@ -2,6 +2,7 @@ package portal
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -263,7 +264,9 @@ func (p *Portal) apiStatus(w http.ResponseWriter, r *http.Request, _ apiRoute) {
 	if !ok {
 		return
 	}
-	reply, err := p.Desk.Standing(r.Context(), acquirer.ChannelAPI, sender)
+	ctx, cancel := context.WithTimeout(r.Context(), coreTimeout)
+	defer cancel()
+	reply, err := p.Desk.Standing(ctx, acquirer.ChannelAPI, sender)
 	switch {
 	case errors.Is(err, acquirer.ErrNotFound):
 		p.refuse(w, r, refusal{status: http.StatusNotFound, slug: "no-request"})

@@ -14,7 +14,7 @@ type budget struct {
 
 	mu     sync.Mutex
 	known  map[string]*bucket
-	others *bucket
+	others *bucket // nil: those that come later are not bounded
 }
 
 // bucket is what is left, and since when.
@@ -28,12 +28,23 @@ func newBudget(burst int, refillPerSecond float64) *budget {
 		others: &bucket{left: float64(burst), at: time.Now()}}
 }
 
+// newOwnBudget is a budget whose latecomers are not bounded. It is for keys that anybody makes as many of as he likes,
+// such as sessions: a shared bucket would only hurt who has one.
+func newOwnBudget(burst int, refillPerSecond float64) *budget {
+	b := newBudget(burst, refillPerSecond)
+	b.others = nil
+	return b
+}
+
 // take takes one from a bucket. When it is empty, wait says after how long there will be one.
 func (b *budget) take(key string) (wait time.Duration, ok bool) {
 	now := time.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	k := b.find(key, now)
+	if k == nil {
+		return 0, true
+	}
 	b.fill(k, now)
 	if k.left < 1 {
 		return time.Duration(math.Ceil((1 - k.left) / b.refill * float64(time.Second))), false
@@ -42,7 +53,7 @@ func (b *budget) take(key string) (wait time.Duration, ok bool) {
 	return 0, true
 }
 
-// find returns the bucket of a key, or the one of all others.
+// find returns the bucket of a key, or the one of all others, if there is one.
 func (b *budget) find(key string, now time.Time) *bucket {
 	if k, ok := b.known[key]; ok {
 		return k

@@ -3,13 +3,22 @@ package portal
 import (
 	"bufio"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -73,9 +82,9 @@ func TestSend(t *testing.T) {
 
 		done = send(p, paid(page, 2))
 		<-s.events
-		time.Sleep(ackTimeout - 1)
+		time.Sleep(ackTimeout - time.Nanosecond)
 		require.Empty(t, done)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		require.ErrorIs(t, (<-done).err, errNoAck)
 		<-s.gone // a page that says nothing is dead
 		require.Zero(t, p.Counts().Streams)
@@ -399,4 +408,98 @@ func TestRunEndsWhenTheStoreFailed(t *testing.T) {
 	require.NoError(t, q.Close())
 	require.NoError(t, q.Close())
 	require.Error(t, q.Run(t.Context()), "its listener is closed")
+}
+
+// Over TLS, as it is served: cookies that are this host's only, HTTP/2, and a stream on it that outlives every timeout.
+func TestTLS(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	p, _ := newPortal(t, newOffice())
+	cert, key, pool := certificate(t)
+	require.NoError(t, p.Listen("127.0.0.1:0", cert, key))
+	ctx, end := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}
+	b := browserAt(t, "https://"+p.Addr().String())
+	b.client.Transport = transport
+	got := b.get("/register?lang=en")
+	require.Equal(t, 2, got.ProtoMajor)
+	require.NotEmpty(t, got.Header.Get("Strict-Transport-Security"))
+	for _, c := range got.Cookies() {
+		require.True(t, strings.HasPrefix(c.Name, "__Host-") && c.Secure)
+	}
+	require.Equal(t, "/pc/confirm?after=pc", b.send("/pc", "number", someNumber).Header.Get("Location"))
+
+	r := must(http.NewRequest("GET", b.base+eventsPath, nil))
+	w, err := b.client.Do(r)
+	require.NoError(t, err)
+	require.Equal(t, 200, w.StatusCode)
+	stream := &reader{t, bufio.NewScanner(w.Body), nil}
+	var page token
+	for _, c := range b.client.Jar.Cookies(r.URL) {
+		if c.Name == "__Host-"+pcCookie {
+			page = token(c.Value)
+		}
+	}
+	done := send(p, paid(page, 1))
+	id, _ := stream.next()
+	require.Equal(t, http.StatusNoContent, b.post(ackPath, url.Values{"id": {id}, "ack": {string(page.derive("ack"))}}).StatusCode)
+	require.True(t, (<-done).handed.Delivered)
+	end()
+	require.NoError(t, <-ended)
+	require.NoError(t, w.Body.Close())
+	transport.CloseIdleConnections()
+}
+
+// certificate writes a certificate of 127.0.0.1 and its key into files.
+func certificate(t *testing.T) (certFile, keyFile string, pool *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	require.NoError(t, err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	certFile, keyFile = filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	chain := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	require.NoError(t, os.WriteFile(certFile, chain, 0o600))
+	require.NoError(t, os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
+	pool = x509.NewCertPool()
+	require.True(t, pool.AppendCertsFromPEM(chain))
+	return certFile, keyFile, pool
+}
+
+// More connections than there are places are closed unread; a place is free again when its connection is closed.
+func TestBoundedListener(t *testing.T) {
+	l := must(net.Listen("tcp", "127.0.0.1:0"))
+	b := &boundedListener{Listener: l, places: make(chan struct{}, 1)}
+	accepted := make(chan net.Conn, 2)
+	go func() {
+		for {
+			c, err := b.Accept()
+			if err != nil {
+				close(accepted)
+				return
+			}
+			accepted <- c
+		}
+	}()
+	dial := func() net.Conn { return must(net.Dial("tcp", l.Addr().String())) }
+	first := dial()
+	in := <-accepted
+	second := dial()
+	_, err := second.Read(make([]byte, 1))
+	require.Error(t, err, "closed")
+	require.NoError(t, in.Close())
+	_ = in.Close() // twice counts once
+	third := dial()
+	require.NoError(t, (<-accepted).Close())
+	for _, c := range []net.Conn{first, second, third} {
+		require.NoError(t, c.Close())
+	}
+	require.NoError(t, l.Close())
+	_, open := <-accepted
+	require.False(t, open)
 }

@@ -15,7 +15,8 @@ const (
 	sessionBurst     = 12
 	sessionPerMinute = 6
 
-	// maxCounted bounds the clients, and the sessions, that are counted one by one; all others are counted together.
+	// maxCounted bounds the clients, and the sessions, that are counted one by one. All other clients are counted together,
+	// all other sessions by the core only.
 	maxCounted = 10_000
 
 	// maxBody and maxHeader bound a request in bytes.

@@ -57,7 +57,7 @@ type page struct {
 	Path     string // of the page, for the switch of languages
 	After    string // what the page's code is for
 	Title    string
-	Session  bool // there is one that can be left
+	Leave    string // token of the form that ends the session; empty: there is none
 	Script   bool
 	Data     any
 }
@@ -107,11 +107,14 @@ func (p *Portal) render(w http.ResponseWriter, r *http.Request, status int, name
 		keep(w, r, languageCookie, string(l), languageLife)
 	}
 	heading, err := text(v.language, title)
-	_, has := cookie(r, sessionCookie)
+	leave := ""
+	if t, has := cookie(r, sessionCookie); has {
+		leave = t.newForm()
+	}
 	var out bytes.Buffer
 	if err == nil {
 		err = (*p.pages)[name].ExecuteTemplate(&out, "layout", page{Language: v.language, Path: pathOf(r), After: afterOf(r), Title: heading,
-			Session: has, Script: name == "pc", Data: data})
+			Leave: leave, Script: name == "pc", Data: data})
 	}
 	if err != nil {
 		p.noisy.Error().Err(err).Str("page", name).Msg("a page cannot be made")
@@ -154,6 +157,9 @@ func (p *Portal) showHome(w http.ResponseWriter, r *http.Request) {
 
 // leave forgets the session.
 func (p *Portal) leave(w http.ResponseWriter, r *http.Request) {
+	if _, _, ok := p.admit(w, r); !ok {
+		return
+	}
 	keep(w, r, sessionCookie, "", -time.Second)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }

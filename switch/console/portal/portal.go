@@ -64,7 +64,7 @@ func New(c Config) (*Portal, error) {
 	p := &Portal{Config: c, noisy: c.Log.Sample(&zerolog.BurstSampler{Burst: noisyLines, Period: noisyPeriod}), hub: newHub(),
 		byClient:      newBudget(requestBurst, requestsPerSecond),
 		postsByClient: newBudget(postBurst, postsPerSecond),
-		bySession:     newBudget(sessionBurst, sessionPerMinute/60.0),
+		bySession:     newOwnBudget(sessionBurst, sessionPerMinute/60.0),
 		failed:        make(chan error, 1)}
 	var err error
 	if p.statics, err = loadStatics(); err != nil {

@@ -188,7 +188,7 @@ func TestForeignForms(t *testing.T) {
 		require.Equal(t, 200, b.get("/suspend").StatusCode, "a link from elsewhere is followed")
 		b.header.Del(header[0])
 	}
-	for _, path := range []string{"/confirm", "/resend", "/pc", "/pc/confirm", "/pc/resend", "/pc/leave", "/pc/ack", "/register", "/cancel"} {
+	for _, path := range []string{"/confirm", "/resend", "/pc", "/pc/confirm", "/pc/resend", "/pc/leave", "/pc/ack", "/register", "/cancel", "/leave"} {
 		require.Equal(t, http.StatusForbidden, newBrowser(t, p.Handler()).post(path, v).StatusCode, path+" without a session")
 	}
 	require.Empty(t, o.messages())
@@ -372,7 +372,7 @@ func TestLook(t *testing.T) {
 	require.Less(t, strings.Index(got.body, otherNumber), strings.Index(got.body, "18612345678"))
 	require.Equal(t, http.StatusUnprocessableEntity, b.get("/statement?from=2026-11-30&to=2026-11-01").StatusCode)
 	require.Equal(t, http.StatusForbidden, newBrowser(t, p.Handler()).get("/held").StatusCode, "another session may not")
-	require.Equal(t, "/", b.post("/leave", nil).Header.Get("Location"))
+	require.Equal(t, "/", b.post("/leave", b.form("/register")).Header.Get("Location"))
 	require.Equal(t, http.StatusForbidden, b.get("/held").StatusCode)
 }
 
@@ -509,6 +509,20 @@ func TestBudgetOfACrowd(t *testing.T) {
 		require.True(t, take(maxCounted+3), "those whose buckets are full are forgotten")
 		require.LessOrEqual(t, len(b.known), 2)
 	})
+}
+
+// A crowd of sessions takes nothing from who has one: anybody can make as many as he likes.
+func TestBudgetOfSessions(t *testing.T) {
+	b := newOwnBudget(1, 0.001)
+	for i := range maxCounted + 10 {
+		_, ok := b.take(fmt.Sprint(i))
+		require.True(t, ok)
+	}
+	_, ok := b.take("0")
+	require.False(t, ok, "who is known is bounded")
+	_, ok = b.take(fmt.Sprint(maxCounted + 1))
+	require.True(t, ok)
+	require.Len(t, b.known, maxCounted)
 }
 
 func TestClientBehindProxies(t *testing.T) {
