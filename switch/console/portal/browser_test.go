@@ -317,6 +317,31 @@ func TestPaymentsInABrowser(t *testing.T) {
 	require.Empty(t, value[[]string](c, `window.refused`))
 }
 
+// Alerts of the desktop are asked for by a button, and shown when the page is not seen.
+func TestAlertsInABrowser(t *testing.T) {
+	c := newChrome(t)
+	c.run(chromedp.ActionFunc(func(ctx context.Context) error {
+		_, err := cdppage.AddScriptToEvaluateOnNewDocument(`window.alerts = [];
+window.Notification = class { constructor(title, o) { window.alerts.push(title + ' ' + o.body + ' ' + o.tag); }
+  static permission = 'default';
+  static requestPermission() { Notification.permission = 'granted'; return Promise.resolve('granted'); } };`).Do(ctx)
+		return err
+	}))
+	c.open("/?lang=zh")
+	c.bind()
+	m := paid(c.token(), 1)
+	require.True(t, (<-send(c.p, m)).handed.Delivered)
+	c.run(chromedp.Click(`#notify`, chromedp.ByQuery), chromedp.WaitNotVisible(`#notify`, chromedp.ByQuery))
+	require.Equal(t, words["pc.allowed"].zh, c.text(`#notified`))
+	m = paid(c.token(), 2)
+	require.True(t, (<-send(c.p, m)).handed.Delivered)
+	require.Empty(t, value[[]string](c, `alerts`), "the page is seen")
+	c.run(chromedp.Evaluate(`Object.defineProperty(document, 'hidden', {value: true});0`, nil))
+	m = paid(c.token(), 3)
+	require.True(t, (<-send(c.p, m)).handed.Delivered)
+	require.Equal(t, []string{m.Subject + " " + m.Text + " " + m.ID}, value[[]string](c, `alerts`))
+}
+
 // TestPictures makes the pictures of the documentation where RINGBACK_SCREENSHOTS names a folder.
 func TestPictures(t *testing.T) {
 	folder := os.Getenv("RINGBACK_SCREENSHOTS")

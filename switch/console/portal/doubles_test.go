@@ -249,7 +249,7 @@ type browser struct {
 	client *http.Client
 	base   string
 	header http.Header
-	seen   *strings.Builder
+	seen   *lockedLog
 }
 
 func newBrowser(t testing.TB, h http.Handler) *browser {
@@ -261,7 +261,7 @@ func newBrowser(t testing.TB, h http.Handler) *browser {
 
 // browserAt is a browser before what is served at an address.
 func browserAt(t testing.TB, base string) *browser {
-	return &browser{t: t, base: base, header: http.Header{"Accept-Language": {"en"}}, seen: &strings.Builder{},
+	return &browser{t: t, base: base, header: http.Header{"Accept-Language": {"en"}}, seen: &lockedLog{},
 		client: &http.Client{Jar: must(cookiejar.New(nil)), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
@@ -286,9 +286,9 @@ func (b *browser) do(method, path, kind, body string) answered {
 	all, err := io.ReadAll(w.Body)
 	require.NoError(b.t, err)
 	require.NoError(b.t, w.Body.Close())
-	b.seen.Write(all)
+	_, _ = b.seen.Write(all) // into memory
 	for name, values := range w.Header {
-		b.seen.WriteString(name + ": " + strings.Join(values, ", ") + "\n")
+		_, _ = b.seen.Write([]byte(name + ": " + strings.Join(values, ", ") + "\n"))
 	}
 	return answered{w, string(all)}
 }

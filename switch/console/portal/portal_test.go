@@ -15,6 +15,7 @@ import (
 
 	acquirer "example.com/ringback/switch"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 // pagePaths are all pages that anybody may open.
@@ -405,6 +406,23 @@ func TestEcho(t *testing.T) {
 		"1234567890123": "", someName: someName, strings.Repeat("x", 601): "", "8613800138": "8613800138"} {
 		require.Equal(t, want, echo(value), value)
 	}
+}
+
+// Whatever is put between and around the digits of a card, and in whichever script they are written, it is not echoed.
+func TestEchoOfCards(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.SampledFrom([]string{"", "卡", "no. ", "+"}).Draw(t, "before")
+		zero := rapid.SampledFrom([]rune{'0', '０', '٠', '०'}).Draw(t, "script")
+		first := rapid.RuneFrom([]rune("123456789")).Filter(func(r rune) bool { return r != '8' }).Draw(t, "first")
+		text += string(zero + first - '0')
+		for range rapid.IntRange(12, 18).Draw(t, "more digits") {
+			text += rapid.SampledFrom([]string{"", "", "", " ", "-", "\u3000", ".", "x"}).Draw(t, "between")
+			text += string(zero + rapid.RuneFrom([]rune("0123456789")).Draw(t, "digit") - '0')
+		}
+		if got := echo(text); got != "" {
+			t.Fatalf("%q is echoed", got)
+		}
+	})
 }
 
 // A card number comes back nowhere: not in a page, a header, an answer of the API or the log, whichever field it is typed
