@@ -335,6 +335,9 @@ func (e *Enrolment) routes(held []Route) []Route {
 	if !e.Front {
 		return routes
 	}
+	if len(held) == 0 { // told at the number so far, by whatever device is configured: that stays
+		held = []Route{{Kind: DeviceSMS}, {Kind: DeviceVoice}, {Kind: DeviceSpool}}
+	}
 	for _, r := range held {
 		if len(routes) < maxRoutes && !slices.Contains(routes, r) {
 			routes = append(routes, r)
