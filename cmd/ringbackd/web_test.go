@@ -166,15 +166,11 @@ func TestPayeeOnThePages(t *testing.T) {
 		}
 		return got
 	}
-	eventually := func(what string, ok func() bool) {
-		t.Helper()
-		require.Eventually(t, ok, time.Minute, 5*time.Millisecond, what)
-	}
-	eventually("registered", func() bool { got := payee(); return got != nil && got.Status == acquirer.PayeeActive })
+	eventually(t, "registered", func() bool { got := payee(); return got != nil && got.Status == acquirer.PayeeActive })
 
 	p.send("/see", "number", number)
 	p.send("/confirm", "code", sms.code(t, number, 2))
-	eventually("may look", func() bool { status, page = p.get("/held"); return status == 200 })
+	eventually(t, "may look", func() bool { status, page = p.get("/held"); return status == 200 })
 	require.Contains(t, page, "赵小兰")
 	require.Contains(t, page, "621700*********0038")
 	require.NotContains(t, page, card)
@@ -187,16 +183,27 @@ func TestPayeeOnThePages(t *testing.T) {
 
 	p.send("/pc", "number", number)
 	p.send("/pc/confirm", "code", sms.code(t, number, 3))
-	eventually("has the device", func() bool {
+	eventually(t, "has the device", func() bool {
 		c, err := i.db.Contact(t.Context(), payee().Ref.ID)
 		require.NoError(t, err)
 		return len(c.Routes) > 1 && c.Routes[0].Kind == acquirer.DevicePC && c.Routes[1].Kind == acquirer.DeviceSMS
 	})
+	p.isTold(i, func() {
+		p.send("/suspend", "number", number)
+		p.send("/confirm", "code", sms.code(t, number, 4))
+	})
+	for _, secret := range []string{number, card, "赵小兰", "127.0.0.1:"} {
+		require.NotContains(t, strings.ReplaceAll(log.String(), strings.TrimPrefix(p.base, "http://"), ""), secret)
+	}
+}
+
+// isTold opens a stream, causes a notice, says that the page shows it, and waits until the outbox knows.
+func (p person) isTold(i *installation, cause func()) {
+	t := p.t
 	w, err := p.client.Get(p.base + "/pc/events")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, w.Body.Close()) }()
-	p.send("/suspend", "number", number)
-	p.send("/confirm", "code", sms.code(t, number, 4))
+	cause()
 	lines := bufio.NewScanner(w.Body)
 	id := ""
 	for id == "" && lines.Scan() {
@@ -206,13 +213,13 @@ func TestPayeeOnThePages(t *testing.T) {
 		}
 	}
 	require.NotEmpty(t, id)
-	_, page = p.get("/pc")
+	_, page := p.get("/pc")
 	ack := regexp.MustCompile(`data-ack="([^"]+)"`).FindStringSubmatch(page)[1]
 	answer, err := p.client.PostForm(p.base+"/pc/ack", url.Values{"id": {id}, "ack": {ack}})
 	require.NoError(t, err)
 	require.NoError(t, answer.Body.Close())
 	require.Equal(t, http.StatusNoContent, answer.StatusCode)
-	eventually("delivered", func() bool {
+	eventually(t, "delivered", func() bool {
 		all, err := i.db.NoticesIn(t.Context(), acquirer.NoticeDelivered, 100)
 		require.NoError(t, err)
 		for _, n := range all {
@@ -222,9 +229,11 @@ func TestPayeeOnThePages(t *testing.T) {
 		}
 		return false
 	})
-	for _, secret := range []string{number, card, "赵小兰", "127.0.0.1:"} {
-		require.NotContains(t, strings.ReplaceAll(log.String(), strings.TrimPrefix(p.base, "http://"), ""), secret)
-	}
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	require.Eventually(t, ok, time.Minute, 5*time.Millisecond, what)
 }
 
 // The pages say the same of a number that is registered, of one that is not, and of one that is suspended.
