@@ -57,14 +57,14 @@ func (l *loft) code(t *testing.T, number string, n int) (code string) {
 	return code
 }
 
-// person is a payee with a browser.
-type person struct {
+// browser is a payee with a browser.
+type browser struct {
 	t      *testing.T
 	client *http.Client
 	base   string
 }
 
-func (p person) do(r *http.Request) (int, string) {
+func (p browser) do(r *http.Request) (int, string) {
 	p.t.Helper()
 	r.Header.Set("Accept-Language", "en")
 	w, err := p.client.Do(r)
@@ -75,7 +75,7 @@ func (p person) do(r *http.Request) (int, string) {
 	return w.StatusCode, string(b)
 }
 
-func (p person) get(path string) (int, string) {
+func (p browser) get(path string) (int, string) {
 	p.t.Helper()
 	r, err := http.NewRequest("GET", p.base+path, nil)
 	require.NoError(p.t, err)
@@ -85,7 +85,7 @@ func (p person) get(path string) (int, string) {
 var formField = regexp.MustCompile(`name="form" value="([^"]+)"`)
 
 // send opens a page, fills its form and sends it, and returns the page that it leads to.
-func (p person) send(path string, pairs ...string) (int, string) {
+func (p browser) send(path string, pairs ...string) (int, string) {
 	p.t.Helper()
 	_, page := p.get(path)
 	v := url.Values{"form": {formField.FindStringSubmatch(page)[1]}}
@@ -99,7 +99,7 @@ func (p person) send(path string, pairs ...string) (int, string) {
 }
 
 // webWorld is the pages before the real core and store.
-func webWorld(t *testing.T) (person, *loft, *installation, *lockedBuffer) {
+func webWorld(t *testing.T) (browser, *loft, *installation, *lockedBuffer) {
 	t.Helper()
 	path, err := initialise(t.TempDir(), true)
 	require.NoError(t, err)
@@ -114,7 +114,7 @@ func webWorld(t *testing.T) (person, *loft, *installation, *lockedBuffer) {
 	templates, err := acquirer.LoadTemplates("")
 	require.NoError(t, err)
 	limits := acquirer.EnrolmentLimits{CodeGap: time.Nanosecond, CodesPerDay: 50, SenderPerDay: 50}
-	codes, sms, log := i.module.IndexKey("code"), &loft{}, &lockedBuffer{}
+	codes, sms, log := i.db.CodeKey(), &loft{}, &lockedBuffer{}
 	notifier := acquirer.NewNotifier(acquirer.NotifierConfig{Outbox: i.db, Journal: i.db, Registry: i.db, Templates: templates, Codes: codes,
 		NumberDevices: []acquirer.DeviceKind{acquirer.DeviceSMS}, Limits: limits})
 	core := acquirer.NewEnrolments(acquirer.EnrolmentsConfig{Registry: i.db, Numbers: numbers, Issuers: issuers, Templates: templates, Codes: codes,
@@ -139,7 +139,7 @@ func webWorld(t *testing.T) (person, *loft, *installation, *lockedBuffer) {
 		}
 		client.CloseIdleConnections()
 	})
-	return person{t, client, "http://" + web.Addr().String()}, sms, i, log
+	return browser{t, client, "http://" + web.Addr().String()}, sms, i, log
 }
 
 // A payee registers on the pages, looks at what is held, and has a browser told: through the real core and store.
@@ -198,7 +198,7 @@ func TestPayeeOnThePages(t *testing.T) {
 }
 
 // isTold opens a stream, causes a notice, says that the page shows it, and waits until the outbox knows.
-func (p person) isTold(i *installation, cause func()) {
+func (p browser) isTold(i *installation, cause func()) {
 	t := p.t
 	w, err := p.client.Get(p.base + "/pc/events")
 	require.NoError(t, err)
