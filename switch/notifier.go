@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -63,6 +64,9 @@ func NewNotifier(c NotifierConfig) *Notifier {
 func (n *Notifier) Use(d Device) {
 	n.posts[d.Kind()] = &post{device: d, woken: make(chan struct{}, 1)}
 }
+
+// Devices returns the kinds of the devices that were added, in the order of their names.
+func (n *Notifier) Devices() []DeviceKind { return slices.Sorted(maps.Keys(n.posts)) }
 
 // Wake makes router and workers look at the outbox at once; else they do so every second.
 func (n *Notifier) Wake() {

@@ -15,6 +15,7 @@ import (
 	"example.com/ringback/provider"
 	acquirer "example.com/ringback/switch"
 	"example.com/ringback/switch/console"
+	"example.com/ringback/switch/console/portal"
 	"example.com/ringback/terminal"
 	"github.com/rs/zerolog"
 )
@@ -28,6 +29,7 @@ type App struct {
 
 	Enrolments *acquirer.Enrolments
 	Notifier   *acquirer.Notifier
+	Web        *portal.Portal // nil when off
 	runners    []runner
 	HTTP       *http.Server
 	Health     *http.Server
@@ -310,7 +312,7 @@ func (a *App) close() error {
 	for _, l := range a.listeners {
 		err = errors.Join(err, ignore(l.Close(), net.ErrClosed))
 	}
-	return errors.Join(err, a.installation.close(), a.unlock())
+	return errors.Join(err, a.closeWeb(), a.installation.close(), a.unlock())
 }
 
 // ignore drops an error of a kind that only says that somebody was asked to end.

@@ -16,7 +16,7 @@ type runner struct {
 // openChannels makes every channel and device that is configured. Each has a section of [ChannelsConfig], a method here,
 // and a part in docs/channels.md.
 func (a *App) openChannels() error {
-	return errors.Join(a.openSpool())
+	return errors.Join(a.openSpool(), a.openWeb()) // the pages last: they offer the devices that there are
 }
 
 // openSpool makes the spool folder.

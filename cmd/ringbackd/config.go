@@ -41,6 +41,7 @@ type Config struct {
 	Enrolment EnrolmentConfig `koanf:"enrolment"`
 	Notices   NoticesConfig   `koanf:"notices"`
 	Channels  ChannelsConfig  `koanf:"channels"`
+	Web       WebConfig       `koanf:"web"`
 	Retention RetentionConfig `koanf:"retention"`
 }
 
@@ -197,7 +198,8 @@ func envKey(name, value string) (string, any) {
 // resolve makes the paths of the configuration independent of the working folder.
 func (c *Config) resolve(dir string) {
 	own := []*string{&c.Terminal.TLS.CertFile, &c.Terminal.TLS.KeyFile, &c.Host.ZMKFile, &c.Store.Path, &c.Keys.MasterFile, &c.Issuers.File,
-		&c.HTTP.TLS.CertFile, &c.HTTP.TLS.KeyFile, &c.HTTP.TLS.ClientCAFile, &c.Notices.Templates}
+		&c.HTTP.TLS.CertFile, &c.HTTP.TLS.KeyFile, &c.HTTP.TLS.ClientCAFile, &c.Notices.Templates,
+		&c.Web.CertFile, &c.Web.KeyFile}
 	for _, p := range append(own, c.Channels.paths()...) {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
@@ -233,7 +235,7 @@ func validate(c Config) error {
 	if c.Limits.PayerBucket > 0 && c.Limits.PayerHit > c.Limits.PayerBucket {
 		out = append(out, errors.New("limits.payer_hit: more than limits.payer_bucket, so that no look-up could ever be made"))
 	}
-	return errors.Join(slices.Concat(out, c.Admin.problems(), c.HTTP.problems(c.Admin), c.peopleProblems())...)
+	return errors.Join(slices.Concat(out, c.Admin.problems(), c.HTTP.problems(c.Admin), c.peopleProblems(), c.Web.problems(c.Production))...)
 }
 
 // listenable accepts an address that can be listened on: port 0 (any that is free) and no host (all interfaces) too.

@@ -42,6 +42,7 @@ func (a *App) figures() []console.Figure {
 			out = append(out, f)
 		}
 	}
+	out = append(out, a.webFigures()...)
 	for code, n := range t.Answered {
 		f := counter("ringback_answers_total", "Answers to terminals by F39.", n)
 		f.Labels = map[string]string{"code": string(code)}

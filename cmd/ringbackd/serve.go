@@ -282,7 +282,7 @@ func (c *checkCmd) Run() error {
 			missing = append(missing, fmt.Errorf("http.tls: %w", err))
 		}
 	}
-	if err := errors.Join(missing...); err != nil {
+	if err := errors.Join(append(missing, config.Web.missing())...); err != nil {
 		return err
 	}
 	fmt.Fprintln(os.Stderr, "ok:", c.Config)

@@ -238,7 +238,7 @@ func newPortal(t testing.TB, o *office) (*Portal, *lockedLog) {
 	t.Helper()
 	log := &lockedLog{}
 	p, err := New(Config{Inbox: o, Desk: o, Log: zerolog.New(log).Level(zerolog.DebugLevel),
-		Devices: []acquirer.DeviceKind{acquirer.DeviceSMS, acquirer.DeviceEmail, acquirer.DevicePC, acquirer.DeviceWebhook}})
+		Devices: []acquirer.DeviceKind{acquirer.DeviceSMS, acquirer.DeviceEmail, acquirer.DeviceWebhook}})
 	require.NoError(t, err)
 	return p, log
 }

@@ -287,6 +287,8 @@ func TestStream(t *testing.T) {
 	}
 	require.Equal(t, []acquirer.DeviceChoice{{Kind: acquirer.DevicePC, Address: page.public("pc")}}, m.Request.Devices)
 	require.NotEqual(t, string(page), m.Request.Devices[0].Address, "what is stored opens no stream")
+	require.Contains(t, b.get("/devices").body, `<option value="pc">`)
+	require.NotContains(t, newBrowserOf(t, b).get("/devices").body, `<option value="pc">`, "another browser is none")
 	body := b.get("/pc?confirmed=1").body
 	require.Contains(t, body, `data-ack="`+string(page.derive("ack"))+`"`)
 	require.NotContains(t, body, string(page))
@@ -314,6 +316,13 @@ func TestStream(t *testing.T) {
 	require.Empty(t, id)
 	back.close()
 	require.NoError(t, p.Close())
+}
+
+// newBrowserOf is another browser before the same.
+func newBrowserOf(t *testing.T, b *browser) *browser {
+	other := browserAt(t, b.base)
+	other.client.Transport = b.client.Transport
+	return other
 }
 
 // A page that is there but does not read is closed once a write has waited too long, and a quiet stream is kept alive.

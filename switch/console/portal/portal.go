@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,7 +29,8 @@ import (
 type Config struct {
 	Inbox acquirer.Inbox
 	Desk  acquirer.Desk
-	// Devices are the kinds that a payee may put into the list of devices, in the order in which they are offered.
+	// Devices are the kinds that a payee may put into the list of devices, in the order in which they are offered. The
+	// portal's own is added.
 	Devices []acquirer.DeviceKind
 	// TrustedProxies are those whose X-Forwarded-For and X-Forwarded-Proto count.
 	TrustedProxies []netip.Prefix
@@ -66,6 +68,9 @@ func New(c Config) (*Portal, error) {
 		postsByClient: newBudget(postBurst, postsPerSecond),
 		bySession:     newOwnBudget(sessionBurst, sessionPerMinute/60.0),
 		failed:        make(chan error, 1)}
+	if !slices.Contains(c.Devices, acquirer.DevicePC) {
+		p.Devices = append(slices.Clone(c.Devices), acquirer.DevicePC)
+	}
 	var err error
 	if p.statics, err = loadStatics(); err != nil {
 		return nil, fmt.Errorf("portal: %w", err)
