@@ -140,7 +140,7 @@ var envKeys = map[string]string{
 }
 
 // notConfig are variables of the same prefix that belong to other programs or say where the file is.
-var notConfig = map[string]bool{"RINGBACK_DIR": true, "RINGBACK_HOST_HTTP_ADDR": true}
+var notConfig = map[string]bool{"RINGBACK_DIR": true, "RINGBACK_HOST_HTTP_ADDR": true, "RINGBACK_NODE_MODULES": true, "RINGBACK_SCREENSHOTS": true}
 
 // loadConfig reads and checks a configuration; relative paths in it count from the file's folder.
 func loadConfig(path string) (Config, error) {
