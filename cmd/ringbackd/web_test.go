@@ -36,8 +36,6 @@ func (l *loft) Send(_ context.Context, m acquirer.Message) (acquirer.Handed, err
 	return acquirer.Handed{Reference: m.ID, Delivered: true}, nil
 }
 
-var sixDigits = regexp.MustCompile(`\b\d{6}\b`)
-
 // code waits for the n-th code to a number, from 1.
 func (l *loft) code(t *testing.T, number string, n int) (code string) {
 	t.Helper()
