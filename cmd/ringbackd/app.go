@@ -303,7 +303,7 @@ func (a *App) drain(ctx context.Context) error {
 
 // close ends what newApp opened. Listeners that were served are closed already.
 func (a *App) close() error {
-	var err error
+	err := a.closeWeb()
 	for _, l := range []*console.Listener{a.web, a.health} {
 		if l != nil {
 			a.listeners = append(a.listeners, l)
@@ -312,7 +312,7 @@ func (a *App) close() error {
 	for _, l := range a.listeners {
 		err = errors.Join(err, ignore(l.Close(), net.ErrClosed))
 	}
-	return errors.Join(err, a.closeWeb(), a.installation.close(), a.unlock())
+	return errors.Join(err, a.installation.close(), a.unlock())
 }
 
 // ignore drops an error of a kind that only says that somebody was asked to end.
