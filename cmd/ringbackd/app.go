@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -31,6 +32,7 @@ type App struct {
 	Notifier   *acquirer.Notifier
 	Web        *portal.Portal // nil when off
 	runners    []runner
+	closers    []io.Closer // listeners of channels that run may not have been called for
 	HTTP       *http.Server
 	Health     *http.Server
 
@@ -311,6 +313,9 @@ func (a *App) close() error {
 	}
 	for _, l := range a.listeners {
 		err = errors.Join(err, ignore(l.Close(), net.ErrClosed))
+	}
+	for _, c := range a.closers {
+		err = errors.Join(err, ignore(c.Close(), net.ErrClosed))
 	}
 	return errors.Join(err, a.installation.close(), a.unlock())
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	acquirer "example.com/ringback/switch"
+	"example.com/ringback/switch/channel/mail"
 	"example.com/ringback/switch/channel/spool"
 )
 
@@ -16,7 +17,7 @@ type runner struct {
 // openChannels makes every channel and device that is configured. Each has a section of [ChannelsConfig], a method here,
 // and a part in docs/channels.md.
 func (a *App) openChannels() error {
-	return errors.Join(a.openSpool(), a.openWeb()) // the pages last: they offer the devices that there are
+	return errors.Join(a.openSpool(), a.openEmail(), a.openWeb()) // the pages last: they offer the devices that there are
 }
 
 // openSpool makes the spool folder.
@@ -34,5 +35,24 @@ func (a *App) openSpool() error {
 	return nil
 }
 
+// openEmail makes the channel and the device of e-mail, and opens its listener.
+func (a *App) openEmail() error {
+	c := a.config.Channels.Email
+	if !c.on() {
+		return nil
+	}
+	m, err := c.open(mail.Config{Inbox: a.Enrolments, Receipts: a.Notifier, TagKey: bounceKey(a.db.CodeKey()),
+		Log: a.log.With().Str("part", "email").Logger()})
+	if err != nil {
+		return err
+	}
+	if c.SmartHost != "" {
+		a.Notifier.Use(m)
+	}
+	a.runners = append(a.runners, runner{"email", m})
+	a.closers = append(a.closers, m)
+	return nil
+}
+
 // paths are the files and folders that the channels name: relative ones count from the file's folder.
-func (c *ChannelsConfig) paths() []*string { return []*string{&c.Spool.Dir} }
+func (c *ChannelsConfig) paths() []*string { return append(c.Email.paths(), &c.Spool.Dir) }

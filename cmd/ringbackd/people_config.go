@@ -49,6 +49,7 @@ type RetentionConfig struct {
 
 // ChannelsConfig are the channels and devices. Each is off until it is configured.
 type ChannelsConfig struct {
+	Email EmailConfig `koanf:"email"`
 	Spool SpoolConfig `koanf:"spool"`
 }
 

@@ -265,6 +265,9 @@ func (c *checkCmd) Run() error {
 	if _, err := acquirer.LoadTemplates(config.Notices.Templates); err != nil {
 		missing = append(missing, err)
 	}
+	if err := config.Channels.Email.missing(); err != nil {
+		missing = append(missing, err)
+	}
 	if info, err := os.Stat(filepath.Dir(config.Store.Path)); err != nil {
 		missing = append(missing, fmt.Errorf("store: %w", err))
 	} else if !info.IsDir() {

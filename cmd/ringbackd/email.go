@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+
+	acquirer "example.com/ringback/switch"
+	"example.com/ringback/switch/channel/mail"
+)
+
+// EmailConfig is the section channels.email: e-mail out through a smart host and in by a server of our own. It is off
+// while neither SmartHost nor Listen is set.
+type EmailConfig struct {
+	Domain       string   `koanf:"domain"`
+	From         string   `koanf:"from"`
+	SmartHost    string   `koanf:"smart_host"`    // host:port
+	Security     string   `koanf:"security"`      // starttls, tls, or clear towards loopback
+	CAFile       string   `koanf:"ca_file"`       // whom its certificate must come from; empty: as the system says
+	Username     string   `koanf:"username"`      // empty: no authentication
+	PasswordFile string   `koanf:"password_file"` // for its owner only
+	Listen       string   `koanf:"listen" validate:"omitempty,listen"`
+	Mailboxes    []string `koanf:"mailboxes"`
+	CertFile     string   `koanf:"cert_file" validate:"required_with=KeyFile"`
+	KeyFile      string   `koanf:"key_file" validate:"required_with=CertFile"`
+	Connections  int      `koanf:"connections" validate:"gte=0"`
+	PerAddress   int      `koanf:"per_address" validate:"gte=0"`
+}
+
+func (c EmailConfig) on() bool { return c.SmartHost != "" || c.Listen != "" }
+
+// paths are the files that the section names.
+func (c *EmailConfig) paths() []*string {
+	return []*string{&c.CAFile, &c.PasswordFile, &c.CertFile, &c.KeyFile}
+}
+
+// missing names everything that is missing or wrong, for ringbackd check.
+func (c EmailConfig) missing() error {
+	if !c.on() {
+		return nil
+	}
+	m, err := c.fill(mail.Config{})
+	if err := errors.Join(err, m.Check()); err != nil {
+		return fmt.Errorf("channels.email: %w", err)
+	}
+	return nil
+}
+
+// open makes the channel and opens its listener; nothing runs yet.
+func (c EmailConfig) open(m mail.Config) (*mail.Mail, error) {
+	m, err := c.fill(m)
+	if err != nil {
+		return nil, fmt.Errorf("channels.email: %w", err)
+	}
+	email, err := mail.New(m)
+	if err != nil {
+		return nil, fmt.Errorf("channels.email: %w", err)
+	}
+	return email, email.Listen()
+}
+
+// bounceKey derives the key of bounce addresses from that of codes, so that bounces of mail that was sent before a start,
+// or before a new master key, are known behind it.
+func bounceKey(codes acquirer.Key) acquirer.Key {
+	h := hmac.New(sha256.New, codes.Reveal())
+	h.Write([]byte("ringback: bounce addresses of e-mail"))
+	return acquirer.NewKey(h.Sum(nil))
+}
+
+// fill puts the section and what its files hold into m.
+func (c EmailConfig) fill(m mail.Config) (mail.Config, error) {
+	m.Domain, m.From, m.SmartHost, m.Security, m.Username = c.Domain, c.From, c.SmartHost, mail.Security(c.Security), c.Username
+	m.Listen, m.Mailboxes, m.Connections, m.PerAddress = c.Listen, c.Mailboxes, c.Connections, c.PerAddress
+	var wrong []error
+	if c.PasswordFile != "" {
+		password, err := readSecret(c.PasswordFile)
+		m.Password, wrong = password, append(wrong, err)
+	}
+	if c.CAFile != "" {
+		pool, err := readRoots(c.CAFile)
+		m.Roots, wrong = pool, append(wrong, err)
+	}
+	if c.CertFile != "" || c.KeyFile != "" {
+		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+		if err != nil {
+			err = fmt.Errorf("cert_file, key_file: %w", err)
+		}
+		m.Certificate, wrong = &pair, append(wrong, err)
+	}
+	return m, errors.Join(wrong...)
+}
+
+// readSecret reads a password, without the line end behind it, from a file that only its owner may read.
+func readSecret(path string) (acquirer.Key, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return acquirer.Key{}, fmt.Errorf("password_file: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return acquirer.Key{}, fmt.Errorf("password_file: %s may be read by others: chmod 600", path)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return acquirer.Key{}, fmt.Errorf("password_file: %w", err)
+	}
+	b = bytes.TrimRight(b, "\r\n")
+	if len(b) == 0 {
+		return acquirer.Key{}, fmt.Errorf("password_file: %s is empty", path)
+	}
+	return acquirer.NewKey(b), nil
+}
+
+func readRoots(path string) (*x509.CertPool, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("ca_file: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(b) {
+		return nil, fmt.Errorf("ca_file: %s holds no certificate", path)
+	}
+	return pool, nil
+}
