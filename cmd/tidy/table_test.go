@@ -43,7 +43,7 @@ var libraries = []library{
 	{path: "github.com/moov-io/iso8583", homes: []string{"spec/..."}},
 	{path: "github.com/moov-io/iso8583-connection", homes: []string{"provider", "provider/mockhost"}},
 	{path: "github.com/emmansun/gmsm", homes: []string{"switch/hsm", "spec"}},
-	{path: "golang.org/x/text", homes: []string{"spec", "switch/channel/mail"}},
+	{path: "golang.org/x/text", homes: []string{"spec", "switch/channel/mail", "switch/channel/smpp"}},
 
 	{path: "github.com/wneessen/go-mail", homes: []string{"switch/channel/mail"}},
 	{path: "github.com/emersion/go-smtp", homes: []string{"switch/channel/mail", "cmd/ringbackd"}}, // the second in tests only
@@ -51,6 +51,7 @@ var libraries = []library{
 	{path: "github.com/emersion/go-message", homes: []string{"switch/channel/mail"}},
 	{path: "github.com/emersion/go-msgauth", homes: []string{"switch/channel/mail"}},
 	{path: "blitiri.com.ar/go/spf", homes: []string{"switch/channel/mail"}},
+	{path: "github.com/linxGnu/gosmpp", homes: []string{"switch/channel/smpp"}},
 
 	{path: "github.com/mattn/go-sqlite3", homes: []string{"store", "store/faultvfs"}},
 	{path: "github.com/jackc/pgx/v5", homes: []string{"store"}},
