@@ -93,40 +93,42 @@ func (c *centre) serve(conn net.Conn) {
 			return
 		}
 		id, status, seq := binary.BigEndian.Uint32(head[4:]), binary.BigEndian.Uint32(head[8:]), binary.BigEndian.Uint32(head[12:])
-		if b := c.handle(id, status, seq, body); b != nil {
+		b, last := c.handle(id, status, seq, body)
+		if b != nil {
 			out <- b
 		}
-		if id == 6 || id == 9 && c.refuse != 0 {
+		if last {
 			time.Sleep(time.Millisecond)
 			return
 		}
 	}
 }
 
-func (c *centre) handle(id, status, seq uint32, body []byte) []byte {
+// handle returns the answer to a PDU, and whether the connection ends behind it.
+func (c *centre) handle(id, status, seq uint32, body []byte) (b []byte, last bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch id {
 	case 9:
 		if c.refuse != 0 {
-			return frameOf(0x80000009, uint32(c.refuse), seq, nil)
+			return frameOf(0x80000009, uint32(c.refuse), seq, nil), true
 		}
 		c.binds = append(c.binds, time.Now())
-		return frameOf(0x80000009, 0, seq, []byte("centre\x00"))
+		return frameOf(0x80000009, 0, seq, []byte("centre\x00")), false
 	case 0x15:
 		c.enquiries++
 		if !c.deaf {
-			return frameOf(0x80000015, 0, seq, nil)
+			return frameOf(0x80000015, 0, seq, nil), false
 		}
 	case 6:
 		c.unbinds++
-		return frameOf(0x80000006, 0, seq, nil)
+		return frameOf(0x80000006, 0, seq, nil), true
 	case 0x80000005:
 		c.responses <- response{seq, data.CommandStatusType(status), time.Now()}
 	case 4:
-		return c.submit(seq, body)
+		return c.submit(seq, body), false
 	}
-	return nil
+	return nil, false
 }
 
 func (c *centre) submit(seq uint32, body []byte) []byte {
@@ -245,6 +247,13 @@ func (c *centre) seen() []submitted {
 	return slices.Clone(c.submits)
 }
 
+// counts returns the moments of all binds, and how many enquire_link and unbind came.
+func (c *centre) counts() (binds []time.Time, enquiries, unbinds int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.binds), c.enquiries, c.unbinds
+}
+
 func (c *centre) set(f func()) { c.mu.Lock(); defer c.mu.Unlock(); f() }
 
 // parts makes the deliver_sm of a long UCS-2 text, with a header of 8 bits.
@@ -314,7 +323,7 @@ type world struct {
 	*centre
 	core *core
 	sms  *SMS
-	logs *bytes.Buffer
+	logs *lockedBuffer
 	stop func() error
 }
 
@@ -328,7 +337,7 @@ func testConfig(dial func(context.Context, string) (net.Conn, error), c *core) C
 func inWorld(t *testing.T, change func(*Config, *centre), f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{T: t, centre: newCentre(), core: &core{}, logs: &bytes.Buffer{}}
+		w := &world{T: t, centre: newCentre(), core: &core{}, logs: &lockedBuffer{}}
 		c := testConfig(w.dial, w.core)
 		c.Log = zerolog.New(w.logs).Level(zerolog.DebugLevel)
 		c.Limits.Rate = 1000

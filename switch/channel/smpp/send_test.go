@@ -214,11 +214,13 @@ func TestLinkLostUnderASubmit(t *testing.T) {
 		synctest.Wait()
 		w.cut(t)
 		require.ErrorIs(t, <-ended, acquirer.ErrDeviceDown)
+		synctest.Wait()
 		require.False(t, w.sms.Bound())
 		time.Sleep(time.Second)
 		require.True(t, w.sms.Bound())
-		require.Len(t, w.binds, 2)
-		require.Equal(t, 750*time.Millisecond, w.binds[1].Sub(w.binds[0]))
+		at, _, _ := w.counts()
+		require.Len(t, at, 2)
+		require.Equal(t, 750*time.Millisecond, at[1].Sub(at[0]))
 	})
 }
 
