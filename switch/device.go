@@ -146,6 +146,16 @@ var (
 	ErrDeviceDown    = errors.New("device is down")
 )
 
+// RetryLater is an error of [Device.Send] for now, whose receiver said when it may be tried again: not before After has
+// passed. The pause of the try is as long at least. Err is the reason.
+type RetryLater struct {
+	After time.Duration
+	Err   error
+}
+
+func (e *RetryLater) Error() string { return e.Err.Error() }
+func (e *RetryLater) Unwrap() error { return e.Err }
+
 // Receipt says what became of a message after it was handed on.
 type Receipt struct {
 	Device    DeviceKind

@@ -336,7 +336,11 @@ func after(n Notice, h Handed, failed error, now time.Time) Notice {
 	case errors.Is(failed, ErrUndeliverable) || n.Tries-n.Start >= DeviceTries:
 		return n.pass(failed.Error(), now)
 	}
-	n.Detail, n.Due = clip(failed.Error(), maxDetail), now.Add(pause(sendFirst, sendMax, n.Tries-n.Start))
+	wait := pause(sendFirst, sendMax, n.Tries-n.Start)
+	if later := (*RetryLater)(nil); errors.As(failed, &later) {
+		wait = max(wait, later.After)
+	}
+	n.Detail, n.Due = clip(failed.Error(), maxDetail), now.Add(wait)
 	return n
 }
 
