@@ -237,7 +237,9 @@ func TestAddressesInsideAreNotCalled(t *testing.T) {
 		_, err := hook.Send(t.Context(), message(t, "https://"+host+":"+port+"/#"+secret))
 		require.ErrorIs(t, err, acquirer.ErrUndeliverable, host)
 	}
-	hook.Lookup = func(context.Context, string) ([]netip.Addr, error) { return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil }
+	hook.Lookup = func(context.Context, string) ([]netip.Addr, error) {
+		return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+	}
 	for _, host := range []string{"2130706433", "0x7f000001", "127.1", "0177.0.0.1"} { // names to us; some resolvers read them as addresses
 		_, err := hook.Send(t.Context(), message(t, "https://"+host+":"+port+"/#"+secret))
 		require.ErrorIs(t, err, acquirer.ErrUndeliverable, host)
