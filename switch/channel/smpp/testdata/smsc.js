@@ -50,8 +50,9 @@ const server = smpp.createServer((s) => {
 
 const orders = {
   mode: (o) => Object.assign(mode, o.set),
-  deliver: (o) => o.parts.forEach((message, i) => session.deliver_sm({ source_addr: o.from, destination_addr: '10690000', data_coding: 8,
-    short_message: o.parts.length === 1 ? { message } : { udh: Buffer.from([5, 0, 3, o.ref, o.parts.length, i + 1]), message } },
+  deliver: (o) => o.parts.map((m) => o.raw ? Buffer.from(m, 'hex') : m).forEach((message, i, all) => session.deliver_sm({
+    source_addr: o.from, destination_addr: '10690000', data_coding: 'coding' in o ? o.coding : 8,
+    short_message: all.length === 1 ? { message } : { udh: Buffer.from([5, 0, 3, o.ref, all.length, i + 1]), message } },
   (r) => say('answer', { part: i + 1, status: r.command_status }))),
   enquire: () => session.enquire_link({}, (r) => say('enquire-answer', { status: r.command_status })),
   unbind: () => session.unbind({}, (r) => { say('unbind-answer', { status: r.command_status }); session.close(); }),
