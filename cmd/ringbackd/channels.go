@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 
 	acquirer "example.com/ringback/switch"
 	"example.com/ringback/switch/channel/mail"
@@ -17,7 +19,8 @@ type runner struct {
 // openChannels makes every channel and device that is configured. Each has a section of [ChannelsConfig], a method here,
 // and a part in docs/channels.md.
 func (a *App) openChannels() error {
-	return errors.Join(a.openSpool(), a.openEmail(), a.openWeb()) // the pages last: they offer the devices that there are
+	// The pages last: they offer the devices that there are.
+	return errors.Join(a.openSpool(), a.openEmail(), a.openSMS(), a.openWebhook(), a.openWeb())
 }
 
 // openSpool makes the spool folder.
@@ -55,4 +58,21 @@ func (a *App) openEmail() error {
 }
 
 // paths are the files and folders that the channels name: relative ones count from the file's folder.
-func (c *ChannelsConfig) paths() []*string { return append(c.Email.paths(), &c.Spool.Dir) }
+func (c *ChannelsConfig) paths() []*string {
+	return slices.Concat([]*string{&c.Spool.Dir}, c.Email.paths(), c.SMS.paths(), c.Webhook.paths())
+}
+
+// missing names what is wrong with the files that the channels need, for the verb check.
+func (c ChannelsConfig) missing() (err error) {
+	if c.SMS.on() {
+		if _, failed := c.SMS.fill(); failed != nil {
+			err = fmt.Errorf("channels.sms: %w", failed)
+		}
+	}
+	if c.Webhook.Enabled {
+		if _, failed := c.Webhook.fill(); failed != nil {
+			err = errors.Join(err, fmt.Errorf("channels.webhook: %w", failed))
+		}
+	}
+	return err
+}

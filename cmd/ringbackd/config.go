@@ -123,6 +123,7 @@ func defaultConfig() Config {
 			MerchantType: "6012", MerchantName: "RINGBACK PHONE PAYMENT", Timeout: l.HostTimeout},
 		Log:       LogConfig{Level: "info"},
 		Enrolment: defaultEnrolment(), Notices: defaultNotices(), Retention: defaultRetention(),
+		Channels: ChannelsConfig{SMS: defaultSMS()},
 		Limits: LimitsConfig{MaxAmountFen: int64(l.MaxAmount), TokenLife: l.TokenLife, InFlight: l.InFlight,
 			LookupBucket: l.Budget.Capacity, LookupPerHour: l.Budget.RefillPerHour,
 			LookupHit: l.Budget.Hit, LookupMiss: l.Budget.Miss, LookupSuspend: true,
@@ -139,8 +140,9 @@ var envKeys = map[string]string{
 	"RINGBACK_HOST_ADDR":     "host.addrs",
 }
 
-// notConfig are variables of the same prefix that belong to other programs or say where the file is.
-var notConfig = map[string]bool{"RINGBACK_DIR": true, "RINGBACK_HOST_HTTP_ADDR": true, "RINGBACK_NODE_MODULES": true, "RINGBACK_SCREENSHOTS": true}
+// notConfig are variables of the same prefix that belong to other programs, to tests, or say where the file is.
+var notConfig = map[string]bool{"RINGBACK_DIR": true, "RINGBACK_HOST_HTTP_ADDR": true, "RINGBACK_NODE_MODULES": true,
+	"RINGBACK_SCREENSHOTS": true}
 
 // loadConfig reads and checks a configuration; relative paths in it count from the file's folder.
 func loadConfig(path string) (Config, error) {

@@ -49,8 +49,10 @@ type RetentionConfig struct {
 
 // ChannelsConfig are the channels and devices. Each is off until it is configured.
 type ChannelsConfig struct {
-	Email EmailConfig `koanf:"email"`
-	Spool SpoolConfig `koanf:"spool"`
+	Email   EmailConfig   `koanf:"email"`
+	Spool   SpoolConfig   `koanf:"spool"`
+	SMS     SMSConfig     `koanf:"sms"`
+	Webhook WebhookConfig `koanf:"webhook"`
 }
 
 // SpoolConfig is the spool folder; off while Dir is empty.
@@ -103,5 +105,8 @@ func (c Config) peopleProblems() (out []error) {
 	if c.Channels.Spool.Dir != "" && !slices.Contains(c.Notices.Number, "spool") {
 		out = append(out, errors.New("notices.number: spool is not in it, so that no notice would ever go to channels.spool.dir"))
 	}
-	return out
+	if c.Channels.SMS.on() && !slices.Contains(c.Notices.Number, "sms") {
+		out = append(out, errors.New("notices.number: sms is not in it, so that no notice would ever go by channels.sms"))
+	}
+	return slices.Concat(out, c.Channels.SMS.problems(), c.Channels.Webhook.problems(c.Production))
 }

@@ -285,7 +285,8 @@ func (c *checkCmd) Run() error {
 			missing = append(missing, fmt.Errorf("http.tls: %w", err))
 		}
 	}
-	if err := errors.Join(append(missing, config.Web.missing())...); err != nil {
+	missing = append(missing, config.Channels.missing(), config.Web.missing())
+	if err := errors.Join(missing...); err != nil {
 		return err
 	}
 	fmt.Fprintln(os.Stderr, "ok:", c.Config)

@@ -212,13 +212,13 @@ func newSMSWorld(t *testing.T, l acquirer.EnrolmentLimits, devices ...acquirer.D
 	templates, err := acquirer.LoadTemplates("")
 	require.NoError(t, err)
 	notifier := acquirer.NewNotifier(acquirer.NotifierConfig{Outbox: w.db, Journal: w.db, Registry: w.db, Templates: templates,
-		Codes: module.IndexKey("codes"), NumberDevices: []acquirer.DeviceKind{acquirer.DeviceSMS}, Limits: l})
+		Codes: w.db.CodeKey(), NumberDevices: []acquirer.DeviceKind{acquirer.DeviceSMS}, Limits: l})
 	enrolments := acquirer.NewEnrolments(acquirer.EnrolmentsConfig{Registry: w.db, Numbers: numbers, Issuers: issuers, Templates: templates,
 		Steps: []acquirer.Verifier{acquirer.NewBankCheck(bank{}, func(time.Time) acquirer.RRN { return "632890000001" })},
-		Codes: module.IndexKey("codes"), Random: rand.Reader, Limits: l, Noticed: notifier.Wake})
+		Codes: w.db.CodeKey(), Random: rand.Reader, Limits: l, Noticed: notifier.Wake})
 	sms := smpp.New(smpp.Config{Addrs: []string{w.addr}, SystemID: "ringback", Password: func() (string, error) { return "pw-1234", nil },
 		Source: smpp.Party{NPI: 1, Addr: "10690000"}, Prefix: "86", DestTON: 1, DestNPI: 1, Inbox: enrolments, Receipts: notifier,
-		NameKey: module.IndexKey("sms"), Chance: func() float64 { return 0.5 }, Log: zerolog.New(w.logs).Level(zerolog.DebugLevel),
+		NameKey: nameKey(w.db.CodeKey()), Chance: func() float64 { return 0.5 }, Log: zerolog.New(w.logs).Level(zerolog.DebugLevel),
 		Limits: smpp.Limits{Double: time.Millisecond}}) // people here say the same twice within seconds, and mean it
 	for _, d := range append(devices, sms) {
 		notifier.Use(d)

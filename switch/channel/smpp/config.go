@@ -64,8 +64,8 @@ type Config struct {
 	Limits Limits
 }
 
-// check names what is missing.
-func (c Config) check() error {
+// Check names everything that is missing or wrong, one a line; New and Run do not repair it. Limits must be whole.
+func (c Config) Check() error {
 	var out []error
 	want := func(ok bool, what string) {
 		if !ok {

@@ -11,7 +11,7 @@ import (
 )
 
 func TestRunRefusesHalfAConfiguration(t *testing.T) {
-	require.NoError(t, New(testConfig(nil, &core{})).check())
+	require.NoError(t, New(testConfig(nil, &core{})).Check())
 	for name, change := range map[string]func(*Config){
 		"no address of a centre": func(c *Config) { c.Addrs = nil }, "system id": func(c *Config) { c.SystemID = "0123456789abcdef" },
 		"system type": func(c *Config) { c.SystemType = "0123456789abc" }, "password": func(c *Config) { c.Password = nil },

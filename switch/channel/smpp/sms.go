@@ -59,7 +59,7 @@ func (s *SMS) Bound() bool { return s.bound.Load() != nil }
 // configuration is not whole or when it is called a second time, and when a message or a receipt cannot be stored for
 // certain (acquirer.ErrStore).
 func (s *SMS) Run(ctx context.Context) error {
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return err
 	}
 	if !s.running.CompareAndSwap(false, true) {

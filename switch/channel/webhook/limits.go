@@ -33,9 +33,9 @@ func fallback[T comparable](v, def T) T {
 
 // Figures that are not for an operator to set.
 const (
-	// minSecret and maxSecret bound a receiver's secret, in bytes.
-	minSecret = 16
-	maxSecret = 128
+	// MinSecret and MaxSecret bound a receiver's secret, in bytes.
+	MinSecret = 16
+	MaxSecret = 128
 
 	// maxHeader and maxBody are how much of an answer is read, in bytes: only its status counts.
 	maxHeader = 16 << 10

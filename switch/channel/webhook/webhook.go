@@ -189,8 +189,8 @@ func (w *Webhook) parse(address string) (target, error) {
 	if !ok {
 		key, ok = w.Secrets[strings.ToLower(u.Host)]
 	}
-	if n := len(key.Reveal()); !ok || n < minSecret || n > maxSecret {
-		return target{}, fmt.Errorf("receiver has no secret of %d to %d bytes", minSecret, maxSecret)
+	if n := len(key.Reveal()); !ok || n < MinSecret || n > MaxSecret {
+		return target{}, fmt.Errorf("receiver has no secret of %d to %d bytes", MinSecret, MaxSecret)
 	}
 	return target{u.String(), key}, nil
 }
