@@ -78,7 +78,7 @@ func (w *Webhook) dial(ctx context.Context, network, hostport string) (net.Conn,
 			return nil, &forbiddenError{}
 		}
 	}
-	d := net.Dialer{Timeout: w.Limits.Connect, Control: w.control}
+	d := w.dialer()
 	var failed error
 	for _, a := range addrs {
 		conn, err := d.DialContext(ctx, network, net.JoinHostPort(a.String(), port))
@@ -105,6 +105,11 @@ func (w *Webhook) resolve(ctx context.Context, host string) ([]netip.Addr, error
 		return nil, &net.DNSError{Err: "no addresses", Name: host, IsNotFound: true}
 	}
 	return addrs[:min(len(addrs), maxAddresses)], nil
+}
+
+// dialer makes what opens sockets.
+func (w *Webhook) dialer() *net.Dialer {
+	return &net.Dialer{Timeout: w.Limits.Connect, Control: w.control}
 }
 
 // control is called with the address that a socket is about to connect to.

@@ -220,11 +220,18 @@ func TestRebindingName(t *testing.T) {
 		require.ErrorIs(t, err, acquirer.ErrUndeliverable)
 		require.ErrorContains(t, err, "not on the public Internet")
 	}
+	answer = []netip.Addr{good, bad}
+	_, err = hook.Send(t.Context(), message(t, "https://example.com:"+own+"/#"+secret))
+	require.ErrorIs(t, err, acquirer.ErrUndeliverable, "a name with one foot inside")
 	require.Zero(t, hits())
 	answer = nil
 	_, err = hook.Send(t.Context(), message(t, "https://example.com:"+own+"/#"+secret))
 	require.ErrorContains(t, err, "name was not found")
 	// the socket looks for itself, whatever was decided before
+	_, err = hook.dialer().DialContext(t.Context(), "tcp", "127.0.0.2:"+port)
+	var inside *forbiddenError
+	require.ErrorAs(t, err, &inside)
+	require.Zero(t, hits())
 	require.Error(t, hook.control("tcp4", "127.0.0.2:443", nil))
 	require.Error(t, hook.control("tcp6", "[::1]:443", nil))
 	require.NoError(t, hook.control("tcp4", "127.0.0.1:443", nil))
