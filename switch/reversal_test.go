@@ -89,6 +89,7 @@ func TestReversalWaitsForTheDebit(t *testing.T) {
 				require.Equal(t, Reversing, w.mem.all()[0].State)
 				w.start(t)
 				time.Sleep(2 * time.Minute)
+				synctest.Wait()
 				require.Len(t, left, 1)
 				require.GreaterOrEqual(t, left[0], c.sent)
 				require.Less(t, left[0], c.sent+time.Second)
