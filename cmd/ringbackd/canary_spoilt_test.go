@@ -67,7 +67,7 @@ func sealHalf(spoil string) error {
 		debug.SetTraceback("crash")
 		return hideMemory()
 	}
-	return sealMemory(Config{})
+	return errors.Join(limitCores(), hideMemory())
 }
 
 // falling panics where nothing catches it, in the worker that sends reversals, at one amount. A loud one has a clear PIN

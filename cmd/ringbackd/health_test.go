@@ -68,6 +68,7 @@ func (g gate) held(t *testing.T, term *emulator.Terminal) (ended chan error) {
 
 func TestHealthAfterFailedWrite(t *testing.T) {
 	w, d := newDiskWorld(t, mountTmpfs)
+	t.Setenv("RINGBACK_HOST__TIMEOUT", "50s") // the end waits so long for a debit that is at the host, and it must not be over
 	g := newGate()
 	w.startBehind(g)
 	one, other := w.terminal("10000001"), w.terminal("10000004")
@@ -83,7 +84,7 @@ func TestHealthAfterFailedWrite(t *testing.T) {
 	require.Contains(t, why, "a write to the store has failed")
 	close(g.open)
 	require.Error(t, <-held)
-	require.ErrorContains(t, <-w.ended, "the journal cannot be written")
+	require.ErrorContains(t, w.awaitEnd(), "the journal cannot be written")
 	d.free(t)
 	w.requireClean("after the switch has ended by itself")
 }
@@ -101,6 +102,5 @@ func TestHealthAtTheEnd(t *testing.T) {
 	}, 10*time.Second, time.Millisecond)
 	close(g.open)
 	require.ErrorContains(t, <-held, "98", "it is answered all the same")
-	require.NoError(t, <-w.ended)
-	w.startSwitch()
+	require.NoError(t, w.awaitEnd())
 }

@@ -28,7 +28,7 @@ func (k *keyRotateCmd) object() string { return "local master key" }
 // Run rotates. Interrupted at any moment and run again, it goes on where it was: when the store is under the new key
 // already, no second person is asked for what is left, which is to put the key's file into its place.
 func (k *keyRotateCmd) Run(ctx context.Context, a act) error {
-	c, err := loadSealed(k.Config)
+	c, err := loadConfig(k.Config)
 	if err != nil {
 		return err
 	}

@@ -79,7 +79,11 @@ func run(args []string, me caller) (status int) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := runVerb(ctx, k, me); err != nil {
+	err = sealMemory(k.Selected().Target.Addr().Interface())
+	if err == nil {
+		err = runVerb(ctx, k, me)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "ringbackd:", err)
 		if errors.Is(err, errUsage) {
 			return 2

@@ -16,25 +16,26 @@ const prSetDumpable = 4
 // errTraceback refuses the one setting of the runtime that ends a failing process by a signal that writes a core file.
 var errTraceback = errors.New("GOTRACEBACK=crash asks for core files, which hold keys: unset it, or set debug.core_files")
 
-// loadSealed reads a configuration and seals the memory as it says, before any key is in it.
-func loadSealed(path string) (Config, error) {
-	c, err := loadConfig(path)
-	if err != nil {
-		return Config{}, err
-	}
-	return c, sealMemory(c)
-}
-
-// sealMemory keeps the memory of this process out of core files and from other processes of the same user. It does nothing
-// where the configuration permits core files.
-func sealMemory(c Config) error {
-	if c.Debug.CoreFiles {
+// sealMemory keeps the memory of this process out of core files and from other processes of the same user, before any key
+// is in it. It does nothing where the configuration of the verb permits core files.
+func sealMemory(verb any) error {
+	if permitsCores(verb) {
 		return nil
 	}
 	if os.Getenv("GOTRACEBACK") == "crash" {
 		return errTraceback
 	}
 	return errors.Join(limitCores(), hideMemory())
+}
+
+// permitsCores reads the configuration that a verb works on. What is wrong with it the verb itself will say.
+func permitsCores(verb any) bool {
+	f, ok := verb.(interface{ configPath() string })
+	if !ok {
+		return false
+	}
+	c, err := loadConfig(f.configPath())
+	return err == nil && c.Debug.CoreFiles
 }
 
 // limitCores sets the size of core files to nothing, for children too.

@@ -48,9 +48,6 @@ func (i *installation) close() error { return i.db.Close() }
 
 // with runs a verb on an opened installation.
 func with(ctx context.Context, path string, verb func(*installation) error) error {
-	if _, err := loadSealed(path); err != nil {
-		return err
-	}
 	i, err := openInstallation(ctx, path)
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ func (s *serveCmd) Run(ctx context.Context) error { return serve(ctx, s.Config) 
 // serve runs the switch of a configuration until ctx ends and prints ready, alone on a line, when a terminal may
 // connect.
 func serve(ctx context.Context, path string) error {
-	c, err := loadSealed(path)
+	c, err := loadConfig(path)
 	if err != nil {
 		return err
 	}
@@ -63,9 +63,6 @@ type initCmd struct {
 }
 
 func (i *initCmd) Run() error {
-	if err := sealMemory(Config{}); err != nil {
-		return err
-	}
 	path, err := initialise(i.Dir, i.Demo)
 	if err == nil {
 		fmt.Fprintln(os.Stderr, "wrote", path)
@@ -248,7 +245,7 @@ type checkCmd struct{ configFlag }
 
 // Run names everything that is missing, one a line, and starts nothing.
 func (c *checkCmd) Run() error {
-	config, err := loadSealed(c.Config)
+	config, err := loadConfig(c.Config)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ type world struct {
 	log      *lockedBuffer
 	frames   *lockedBuffer // everything that terminals sent, in clear
 	stop     context.CancelFunc
-	ended    chan error
+	ended    chan error // nil: no switch runs
 }
 
 // lockedBuffer is a log that many write to.
@@ -89,19 +89,33 @@ func (w *world) startSwitchWith(change func(*App)) {
 	app, err := newApp(ctx, w.config(), zerolog.New(w.log))
 	require.NoError(w.t, err)
 	change(app)
-	w.app, w.ended = app, make(chan error, 1)
-	ready := make(chan struct{})
-	go func() { w.ended <- app.run(ctx, func() { close(ready) }) }()
-	<-ready
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	w.app, w.ended = app, ended
+	go func() { ended <- app.run(ctx, func() { close(ready) }) }()
+	select {
+	case <-ready:
+	case err := <-ended:
+		w.ended = nil
+		w.t.Fatalf("ended before it was ready: %v", err)
+	}
 }
 
 func (w *world) stopSwitch() {
 	w.stop()
-	require.NoError(w.t, <-w.ended)
+	require.NoError(w.t, w.awaitEnd())
+}
+
+// awaitEnd waits for the end of the switch and returns what it ended with.
+func (w *world) awaitEnd() error {
+	ended := w.ended
+	w.ended = nil
+	return <-ended
 }
 
 func (w *world) end() {
-	w.stopSwitch()
+	if w.ended != nil {
+		w.stopSwitch()
+	}
 	require.NoError(w.t, w.host.Close())
 }
 
