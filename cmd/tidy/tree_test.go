@@ -132,6 +132,9 @@ func (tr *tree) visit(root string) fs.WalkDirFunc {
 		if d.IsDir() && (hidden || name == "bin" || name == "var") {
 			return fs.SkipDir
 		}
+		if name == ".git" { // of a working tree beside the repository: a file
+			return nil
+		}
 		tr.paths[name] = true
 		if !d.Type().IsRegular() || name == "go.sum" || name == ".git" { // .git is a file in a second working tree
 			return nil
