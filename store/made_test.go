@@ -15,7 +15,7 @@ func FuzzMade(f *testing.F) {
 	at := timeOf(micros(noon))
 	for _, c := range []acquirer.Change{
 		{At: at},
-		{At: at, Notices: []acquirer.Notice{{Kind: acquirer.NoticeDebited, Created: at}, {Kind: 2, Created: at.Add(-time.Hour)}}, Finished: 7},
+		{At: at, Notices: []acquirer.Notice{{Kind: acquirer.NoticeDebited, Created: at}, {Kind: 2, Created: at.Add(-time.Hour)}}, Withdraw: acquirer.NoticeDebited, Finished: 7},
 		{At: at, Reversal: &acquirer.Reversal{ID: 9, Host: acquirer.HostKey{Time: "1124120000", STAN: 42}, Reason: "98"}},
 	} {
 		f.Add(encodeMade(c))
@@ -29,7 +29,7 @@ func FuzzMade(f *testing.F) {
 			require.Zero(t, m)
 			return
 		}
-		c := acquirer.Change{At: at, Notices: m.Notices, Reversal: m.Reversal, Finished: m.Finished}
+		c := acquirer.Change{At: at, Notices: m.Notices, Withdraw: m.Withdrew, Reversal: m.Reversal, Finished: m.Finished}
 		again, err := decodeMade(5, at, encodeMade(c))
 		require.NoError(t, err)
 		require.Equal(t, m, again)
