@@ -17,8 +17,11 @@ type AlarmMark struct {
 
 // RaiseAlarm implements [acquirer.Directory]. [acquirer.ErrNotFound]: no such terminal.
 func (db *DB) RaiseAlarm(ctx context.Context, a acquirer.Alarm) error {
-	return db.update(ctx, call{writeBlockedToo, []any{flag(a.Block), string(a.Terminal)}},
-		call{writeAlarm, []any{string(a.Terminal), string(a.Kind), micros(a.At)}})
+	first := call{writeKnown, []any{string(a.Terminal)}}
+	if a.Block {
+		first = blockOn(a.Terminal, a.At)
+	}
+	return db.update(ctx, first, call{writeAlarm, []any{string(a.Terminal), string(a.Kind), micros(a.At), int64(max(1, a.Count))}})
 }
 
 // Alarms returns the marks of all terminals, in the order of their numbers and kinds.

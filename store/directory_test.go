@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -35,9 +36,10 @@ func TestTerminal(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []acquirer.Terminal{full, plain}, all)
 
-	session := acquirer.Session{Batch: 10, PIK: key(acquirer.UsagePIK, "new")}
-	require.NoError(t, db.SaveSession(t.Context(), full.ID, session))
+	session := acquirer.Session{Batch: 10, PIK: key(acquirer.UsagePIK, "new"), Ended: timeOf(micros(noon))}
+	require.ErrorIs(t, db.SaveSession(t.Context(), full.ID, session), acquirer.ErrNotFound, "blocked")
 	require.NoError(t, db.SetBlocked(t.Context(), full.ID, false))
+	require.NoError(t, db.SaveSession(t.Context(), full.ID, session))
 	full.Session, full.Blocked = session, false
 	got, err = db.Terminal(t.Context(), full.ID)
 	require.NoError(t, err)
@@ -69,14 +71,14 @@ func TestAlarms(t *testing.T) {
 	for _, a := range []acquirer.Alarm{
 		{Terminal: "10000002", Kind: acquirer.AlarmLookUps, At: at},
 		{Terminal: "10000002", Kind: acquirer.AlarmLookUps, At: at.Add(time.Hour), Block: true},
-		{Terminal: "10000002", Kind: acquirer.AlarmLookUps, At: at.Add(2 * time.Hour)}, // it stays blocked
+		{Terminal: "10000002", Kind: acquirer.AlarmLookUps, At: at.Add(2 * time.Hour), Count: 5}, // it stays blocked
 		{Terminal: "10000003", Kind: "another", At: at},
 	} {
 		require.NoError(t, db.RaiseAlarm(t.Context(), a))
 	}
 	require.ErrorIs(t, db.RaiseAlarm(t.Context(), acquirer.Alarm{Terminal: "99999999", Kind: "another", At: at}), acquirer.ErrNotFound)
 	require.Equal(t, []AlarmMark{
-		{"10000002", acquirer.AlarmLookUps, at, at.Add(2 * time.Hour), 3},
+		{"10000002", acquirer.AlarmLookUps, at, at.Add(2 * time.Hour), 7},
 		{"10000003", "another", at, at, 1},
 	}, marks())
 	require.Equal(t, []bool{false, true, true}, blocked())
@@ -86,6 +88,56 @@ func TestAlarms(t *testing.T) {
 	require.NoError(t, db.SetBlocked(t.Context(), "10000002", false))
 	require.Equal(t, []AlarmMark{{"10000003", "another", at, at, 1}}, marks())
 	require.Equal(t, []bool{false, false, true}, blocked())
+}
+
+// A block ends the session in the same write: of the keys only those stay that verify an undo, and those not for ever.
+func TestBlockEndsTheSession(t *testing.T) {
+	path := newPath(t)
+	synctest.Test(t, func(t *testing.T) {
+		db, err := Open(t.Context(), Config{Path: path, Vault: testVault{}})
+		require.NoError(t, err)
+		defer func() { require.NoError(t, db.Close()) }()
+		session := func(id acquirer.TerminalID) acquirer.Session {
+			got, err := db.Terminal(t.Context(), id)
+			require.NoError(t, err)
+			return got.Session
+		}
+		now := time.Now().UTC()
+		live := acquirer.Session{Batch: 9, SignedOn: true, PIK: key(acquirer.UsagePIK, "pik"), MAK: key(acquirer.UsageMAK, "mak"),
+			TDK: key(acquirer.UsageTDK, "tdk"), OldMAK: key(acquirer.UsageMAK, "old"), Since: now.Add(-acquirer.OldKeyLife + time.Microsecond)}
+		older := live
+		older.Since = now.Add(-acquirer.OldKeyLife)
+		require.NoError(t, db.AddTerminal(t.Context(), acquirer.Terminal{ID: "10000001", Session: live}))
+		require.NoError(t, db.AddTerminal(t.Context(), acquirer.Terminal{ID: "10000002", Session: older}))
+		require.NoError(t, db.AddTerminal(t.Context(), acquirer.Terminal{ID: "10000003"}))
+		require.NoError(t, db.AddTerminal(t.Context(), acquirer.Terminal{ID: "10000004", Session: live}))
+		require.NoError(t, db.RaiseAlarm(t.Context(), acquirer.Alarm{Terminal: "10000004", Kind: "any", At: now}))
+		require.Equal(t, live, session("10000004"))
+		require.NoError(t, db.RaiseAlarm(t.Context(), acquirer.Alarm{Terminal: "10000004", Kind: "any", At: now, Block: true}))
+		for _, id := range []acquirer.TerminalID{"10000001", "10000002", "10000003"} {
+			require.NoError(t, db.SetBlocked(t.Context(), id, true))
+		}
+		want := acquirer.Session{Batch: 9, MAK: live.MAK, OldMAK: live.OldMAK, Since: live.Since, Ended: now}
+		require.Equal(t, want, session("10000001"))
+		require.Equal(t, want, session("10000004"), "an alarm that blocks does, too")
+		require.Equal(t, acquirer.Session{Batch: 9, MAK: live.MAK, Since: older.Since, Ended: now}, session("10000002"),
+			"no message under the key before can be in flight any more")
+		require.Equal(t, acquirer.Session{}, session("10000003"))
+
+		time.Sleep(time.Hour)
+		require.NoError(t, db.SetBlocked(t.Context(), "10000001", true), "again")
+		require.Equal(t, now, session("10000001").Ended, "it has ended once")
+		require.NoError(t, db.SetBlocked(t.Context(), "10000001", false))
+		require.Equal(t, acquirer.Session{Batch: 9, MAK: live.MAK, Since: live.Since, Ended: now}, session("10000001"))
+
+		time.Sleep(acquirer.EndedKeyLife - time.Hour - time.Microsecond)
+		require.NoError(t, db.EraseEndedKeys(t.Context(), time.Now()))
+		require.Equal(t, live.MAK, session("10000001").MAK)
+		time.Sleep(time.Microsecond)
+		require.NoError(t, db.EraseEndedKeys(t.Context(), time.Now()))
+		require.Equal(t, acquirer.Session{Batch: 9, Since: live.Since}, session("10000001"))
+		require.Equal(t, acquirer.Session{Batch: 9, Since: older.Since}, session("10000002"))
+	})
 }
 
 func TestZoneKey(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -177,4 +178,29 @@ func TestChangeOfAnotherIsRefused(t *testing.T) {
 	second := debit(t, db, noon)
 	require.ErrorContains(t, db.Open(t.Context(), second, c), "another transaction")
 	require.Equal(t, 1, count(t, db, "step"))
+}
+
+// A terminal that was blocked before a block ended its session loses its keys when the new program first opens the file;
+// its MAK stays for undos from then on.
+func TestBlockedTerminalsOfAnOldFile(t *testing.T) {
+	path := newPath(t)
+	db := openAt(t, path)
+	live := acquirer.Session{Batch: 3, SignedOn: true, PIK: key(acquirer.UsagePIK, "pik"), MAK: key(acquirer.UsageMAK, "mak"),
+		TDK: key(acquirer.UsageTDK, "tdk"), OldMAK: key(acquirer.UsageMAK, "old"), Since: timeOf(micros(noon))}
+	for id, term := range map[acquirer.TerminalID]acquirer.Terminal{
+		"10000001": {Session: live}, "10000002": {Session: live, Blocked: true}, "10000003": {Blocked: true}} {
+		term.ID = id
+		require.NoError(t, db.AddTerminal(t.Context(), term))
+	}
+	require.NoError(t, db.Close())
+	for _, k := range []*acquirer.KeyBlock{&live.PIK, &live.MAK, &live.TDK, &live.OldMAK} {
+		k.Blob += " anew" // as testVault wraps what a file of that age holds
+	}
+	db = openAt(t, beforeTheChain(t, path))
+	all, err := db.Terminals(t.Context())
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now(), all[1].Session.Ended, time.Minute)
+	all[1].Session.Ended = time.Time{}
+	ended := acquirer.Session{Batch: 3, MAK: live.MAK, Since: live.Since}
+	require.Equal(t, []acquirer.Session{live, ended, {}}, []acquirer.Session{all[0].Session, all[1].Session, all[2].Session})
 }

@@ -21,8 +21,10 @@ const (
 	writeReschedule
 	writeTerminal
 	writeSession
-	writeBlocked
-	writeBlockedToo
+	writeBlock
+	writeUnblock
+	writeKnown
+	writeEndedKeys
 	writeAlarm
 	writeAlarmsSeen
 	writePayee
@@ -115,13 +117,18 @@ var writes = [...]string{
 	writeTerminal: `INSERT INTO terminal (id, merchant, line, blocked, mac, single_mak, single_des, sm4, keyed_entry, tmk,
 		batch, signed_on, pik, mak, tdk, old_mak, since)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING`,
-	writeSession: `UPDATE terminal SET batch = $1, signed_on = $2, pik = $3, mak = $4, tdk = $5, old_mak = $6, since = $7
-		WHERE id = $8`,
-	writeBlocked: `UPDATE terminal SET blocked = $1 WHERE id = $2`,
-	// One that is blocked stays so.
-	writeBlockedToo: `UPDATE terminal SET blocked = CASE WHEN blocked = 0 THEN $1 ELSE blocked END WHERE id = $2`,
-	writeAlarm: `INSERT INTO alarm (terminal, kind, first, last, count) VALUES ($1, $2, $3, $3, 1)
-		ON CONFLICT (terminal, kind) DO UPDATE SET last = excluded.last, count = alarm.count + 1`,
+	// A session that a block has ended stays as it is.
+	writeSession: `UPDATE terminal SET batch = $1, signed_on = $2, pik = $3, mak = $4, tdk = $5, old_mak = $6, since = $7,
+		ended = $8 WHERE id = $9 AND blocked = 0`,
+	// Block and session in one statement: nobody sees one without the other. Of the keys the MAK stays, and the one
+	// before it while messages under it may be in flight.
+	writeBlock: `UPDATE terminal SET blocked = 1, pik = NULL, tdk = NULL, signed_on = 0,
+		old_mak = CASE WHEN since > $1 THEN old_mak END, ended = CASE WHEN signed_on = 1 THEN $2 ELSE ended END WHERE id = $3`,
+	writeUnblock:   `UPDATE terminal SET blocked = 0 WHERE id = $1`,
+	writeKnown:     `UPDATE terminal SET blocked = blocked WHERE id = $1`, // is there such a terminal?
+	writeEndedKeys: `UPDATE terminal SET mak = NULL, old_mak = NULL, ended = 0 WHERE id = $1 AND ended = $2`,
+	writeAlarm: `INSERT INTO alarm (terminal, kind, first, last, count) VALUES ($1, $2, $3, $3, $4)
+		ON CONFLICT (terminal, kind) DO UPDATE SET last = excluded.last, count = alarm.count + excluded.count`,
 	writeAlarmsSeen: `DELETE FROM alarm WHERE terminal = $1`,
 
 	writePayee: `INSERT INTO payee (id, number_index, card_version, status, key_id, sealed, alive, ended, revision)
@@ -282,7 +289,7 @@ const (
 		host_text, host_code, undo_wanted, confirmed, exception, key_id, sealed FROM txn `
 	selectReversal = `SELECT id, txn, host_time, host_stan, reason, tries, due, host_code FROM saf `
 	selectTerminal = `SELECT id, merchant, line, blocked, mac, single_mak, single_des, sm4, keyed_entry, tmk, batch,
-		signed_on, pik, mak, tdk, old_mak, since FROM terminal `
+		signed_on, pik, mak, tdk, old_mak, since, ended FROM terminal `
 	selectPayee = `SELECT p.id, p.number_index, c.version, p.status, p.key_id, p.sealed, c.key_id, c.sealed, p.alive, p.ended, p.revision
 		FROM payee p JOIN payee_card c ON c.payee_id = p.id `
 	selectEnrolment = `SELECT ` + enrolmentColumns + ` FROM enrolment `

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	acquirer "example.com/ringback/switch"
 )
@@ -29,12 +30,12 @@ func (db *DB) Terminals(ctx context.Context) (all []acquirer.Terminal, err error
 // scanTerminal reads the columns of selectTerminal.
 func scanTerminal(row scanner, t *acquirer.Terminal) error {
 	var tmk, pik, mak, tdk, oldMAK []byte
-	var since int64
+	var since, ended int64
 	s := &t.Session
 	err := row.Scan(&t.ID, &t.Merchant, &t.Line, &t.Blocked, &t.Profile.MAC, &t.Profile.SingleMAK, &t.Profile.SingleDES,
-		&t.Profile.SM4, &t.Profile.KeyedEntry, &tmk, &s.Batch, &s.SignedOn, &pik, &mak, &tdk, &oldMAK, &since)
+		&t.Profile.SM4, &t.Profile.KeyedEntry, &tmk, &s.Batch, &s.SignedOn, &pik, &mak, &tdk, &oldMAK, &since, &ended)
 	t.TMK, s.PIK, s.MAK, s.TDK, s.OldMAK = blockOf(tmk), blockOf(pik), blockOf(mak), blockOf(tdk), blockOf(oldMAK)
-	s.Since = timeOf(since)
+	s.Since, s.Ended = timeOf(since), timeOf(ended)
 	return err
 }
 
@@ -46,20 +47,43 @@ func (db *DB) AddTerminal(ctx context.Context, t acquirer.Terminal) error {
 		column(s.PIK), column(s.MAK), column(s.TDK), column(s.OldMAK), micros(s.Since)}})
 }
 
-// SaveSession implements [acquirer.Directory]. [acquirer.ErrNotFound]: no such terminal.
+// SaveSession implements [acquirer.Directory].
 func (db *DB) SaveSession(ctx context.Context, id acquirer.TerminalID, s acquirer.Session) error {
 	return db.update(ctx, call{writeSession, []any{int64(s.Batch), flag(s.SignedOn), column(s.PIK), column(s.MAK),
-		column(s.TDK), column(s.OldMAK), micros(s.Since), string(id)}})
+		column(s.TDK), column(s.OldMAK), micros(s.Since), micros(s.Ended), string(id)}})
 }
 
-// SetBlocked blocks a terminal or lets it work again; it holds from the terminal's next message. Who lets it work has
-// seen to its alarms, which go. [acquirer.ErrNotFound]: no such terminal.
+// SetBlocked blocks a terminal or lets it work again; it holds from the terminal's next message. A block ends the session:
+// PIN key and track key are erased with it, the MAK stays for undos until [DB.EraseEndedKeys]. After an unblock the
+// terminal must sign on again; who lets it work has seen to its alarms, which go. [acquirer.ErrNotFound]: no such terminal.
 func (db *DB) SetBlocked(ctx context.Context, id acquirer.TerminalID, blocked bool) error {
-	calls := []call{{writeBlocked, []any{flag(blocked), string(id)}}}
 	if !blocked {
-		calls = append(calls, call{writeAlarmsSeen, []any{string(id)}})
+		return db.update(ctx, call{writeUnblock, []any{string(id)}}, call{writeAlarmsSeen, []any{string(id)}})
 	}
-	return db.update(ctx, calls...)
+	return db.update(ctx, blockOn(id, time.Now()))
+}
+
+// blockOn is the write that blocks a terminal.
+func blockOn(id acquirer.TerminalID, now time.Time) call {
+	return call{writeBlock, []any{micros(now.Add(-acquirer.OldKeyLife)), micros(now), string(id)}}
+}
+
+// EraseEndedKeys erases what is left of the keys of sessions that a block ended [acquirer.EndedKeyLife] ago or longer.
+func (db *DB) EraseEndedKeys(ctx context.Context, now time.Time) error {
+	all, err := db.Terminals(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range all {
+		if t.Session.Ended.IsZero() || now.Sub(t.Session.Ended) < acquirer.EndedKeyLife {
+			continue
+		}
+		_, err := db.commits.submit(ctx, newOp(call{writeEndedKeys, []any{string(t.ID), micros(t.Session.Ended)}}))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ZoneKey implements [acquirer.Directory].

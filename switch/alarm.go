@@ -11,21 +11,50 @@ import (
 // AlarmKind says why a person must look at a terminal. The values are stored.
 type AlarmKind string
 
-// AlarmLookUps: too many look-ups of the terminal find nobody. It is what somebody looks like who harvests names.
-const AlarmLookUps AlarmKind = "look-ups"
+// The kinds.
+const (
+	// AlarmLookUps: too many look-ups of the terminal find nobody. It is what somebody looks like who harvests names.
+	AlarmLookUps AlarmKind = "look-ups"
+	// AlarmSecondSignOn: a sign-on while the terminal is at work on another connection, which lives. There are two
+	// terminals of one number, or somebody plays one, or a line broke and the switch has not heard of it.
+	AlarmSecondSignOn AlarmKind = "second-sign-on"
+	// AlarmTraceBack: F11 of an authentic message lies behind the one before it in the batch, as when two terminals
+	// count by turns.
+	AlarmTraceBack AlarmKind = "trace-back"
+)
 
 // Alarm is one reason to look at a terminal.
 type Alarm struct {
 	Terminal TerminalID
 	Kind     AlarmKind
 	At       time.Time
-	Block    bool // refuse the terminal from its next message on, until a person lets it work again
+	Block    bool   // refuse the terminal from its next message on, until a person lets it work again
+	Count    int    // how many of its kind it stands for; 0: one
+	Detail   string // for the log; holds no secret
 }
 
 // alarms counts what was raised by this process.
 type alarms struct {
 	mu     sync.Mutex
 	counts map[AlarmKind]uint64
+	told   map[alarmKey]told
+}
+
+// alarmKey is one kind of alarm of one terminal.
+type alarmKey struct {
+	terminal TerminalID
+	kind     AlarmKind
+}
+
+// told says when an alarm was told of last, and how many were raised since.
+type told struct {
+	at    time.Time
+	since int
+}
+
+func (a *alarms) init() {
+	a.counts = map[AlarmKind]uint64{AlarmLookUps: 0, AlarmSecondSignOn: 0, AlarmTraceBack: 0}
+	a.told = make(map[alarmKey]told)
 }
 
 // Alarms returns how many alarms this process has raised, by kind; a kind that never was is there with 0. The map is
@@ -33,19 +62,50 @@ type alarms struct {
 func (s *Switch) Alarms() map[AlarmKind]uint64 {
 	s.alarms.mu.Lock()
 	defer s.alarms.mu.Unlock()
-	out := map[AlarmKind]uint64{AlarmLookUps: 0}
-	maps.Copy(out, s.alarms.counts)
-	return out
+	return maps.Clone(s.alarms.counts)
 }
 
-// raise makes an alarm durable, counts it and tells of it.
+// RaiseAlarm counts an alarm about a registered terminal. It is made durable and told of at once, but of one terminal and
+// kind at most once in [AlarmEvery]: those between are counted, and added to the next, so that no peer can make the switch
+// write for each of its messages. An error is of kind [ErrStore].
+func (s *Switch) RaiseAlarm(ctx context.Context, a Alarm) error {
+	if a.Count = s.alarms.due(alarmKey{a.Terminal, a.Kind}, a.At); a.Count == 0 {
+		return nil
+	}
+	return s.tell(ctx, a)
+}
+
+// due counts an alarm and returns for how many it is to be told of: none, when one was a moment ago.
+func (a *alarms) due(k alarmKey, now time.Time) (count int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.counts[k.kind]++
+	t := a.told[k]
+	if !t.at.IsZero() && now.Sub(t.at) < AlarmEvery {
+		t.since++
+		a.told[k] = t
+		return 0
+	}
+	a.told[k] = told{at: now}
+	return 1 + t.since
+}
+
+// raise makes an alarm durable, tells of it and counts it.
 func (s *Switch) raise(ctx context.Context, a Alarm) error {
+	if err := s.tell(ctx, a); err != nil {
+		return err
+	}
+	s.alarms.mu.Lock()
+	defer s.alarms.mu.Unlock()
+	s.alarms.counts[a.Kind]++
+	return nil
+}
+
+// tell makes an alarm durable and tells of it.
+func (s *Switch) tell(ctx context.Context, a Alarm) error {
 	if err := s.Directory.RaiseAlarm(ctx, a); err != nil {
 		return s.checked(err)
 	}
-	s.alarms.mu.Lock()
-	s.alarms.counts[a.Kind]++
-	s.alarms.mu.Unlock()
 	if s.OnAlarm != nil {
 		s.OnAlarm(a)
 	}

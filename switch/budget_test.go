@@ -256,7 +256,7 @@ func TestAlarmIsRaised(t *testing.T) {
 			require.Equal(t, a, w.mem.alarms[len(w.mem.alarms)-1])
 			told = append(told, a)
 		}
-		require.Equal(t, map[AlarmKind]uint64{AlarmLookUps: 0}, w.Alarms())
+		require.Equal(t, map[AlarmKind]uint64{AlarmLookUps: 0, AlarmSecondSignOn: 0, AlarmTraceBack: 0}, w.Alarms())
 		for range 11 {
 			require.Equal(t, CodePayeeUnavailable, w.ask(t, w.term.ID, nobody, payerNumber), "the refusal is as ever")
 		}

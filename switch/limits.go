@@ -71,6 +71,14 @@ const (
 	// answer (60 s), so that nothing that was in flight fails its MAC.
 	OldKeyLife = 60 * time.Second
 
+	// EndedKeyLife is how long the MAK of a session that a block has ended still verifies undos. A debit is found by its
+	// key on its business date and the next (see Journal): after two days an undo could touch no debit that the terminal
+	// made before it was blocked.
+	EndedKeyLife = 48 * time.Hour
+
+	// AlarmEvery is the least time between two alarms of one terminal and kind that are made durable.
+	AlarmEvery = time.Minute
+
 	// tokenSkew is how far a token's time may lie in the future: two nodes' clocks differ.
 	tokenSkew = 5 * time.Second
 

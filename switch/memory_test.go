@@ -224,6 +224,9 @@ func (m *memory) SaveSession(_ context.Context, id TerminalID, s Session) error 
 	}
 	defer unlock()
 	t := m.terminals[id]
+	if t.Blocked {
+		return ErrNotFound
+	}
 	t.Session = s
 	m.terminals[id] = t
 	return nil

@@ -58,7 +58,8 @@ type Journal interface {
 // [Journal].
 type Directory interface {
 	Terminal(ctx context.Context, id TerminalID) (*Terminal, error)
-	// SaveSession stores what a sign-on or sign-off changed, durably.
+	// SaveSession stores what a sign-on or sign-off changed, durably. [ErrNotFound] also for a terminal that is
+	// blocked: its session stays as the block left it.
 	SaveSession(ctx context.Context, id TerminalID, s Session) error
 	// RaiseAlarm notes, durably, that a person must look at a terminal, and blocks it when the alarm says so.
 	RaiseAlarm(ctx context.Context, a Alarm) error

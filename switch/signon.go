@@ -44,8 +44,18 @@ func sameLine(registered, ani string) bool {
 // Authenticate verifies F64 over data, the received bytes from MTI up to before F64, and returns the MAK that fits:
 // the answer is signed with it. Errors, by F39: 77 not signed on, A0 the MAC differs.
 func (s *Switch) Authenticate(t *Terminal, data []byte, mac [8]byte, now time.Time) (KeyBlock, error) {
+	return s.authenticate(t, false, data, mac, now)
+}
+
+// AuthenticateUndo is Authenticate for a 0400: it also takes the MAK of a session that a block has ended, for
+// [EndedKeyLife], because an authentic undo is taken in every state (PROTOCOL 1.2).
+func (s *Switch) AuthenticateUndo(t *Terminal, data []byte, mac [8]byte, now time.Time) (KeyBlock, error) {
+	return s.authenticate(t, true, data, mac, now)
+}
+
+func (s *Switch) authenticate(t *Terminal, undo bool, data []byte, mac [8]byte, now time.Time) (KeyBlock, error) {
 	const op = "switch.Authenticate"
-	if !t.Session.SignedOn {
+	if !t.Session.Verifies(undo, now) {
 		return KeyBlock{}, refuse(op, CodeSignOn, nil)
 	}
 	err := s.HSM.VerifyMAC(t.Session.MAK, t.Profile.MAC, data, mac)
@@ -92,8 +102,8 @@ type SignOnAnswer struct {
 }
 
 // SignOn gives the terminal new working keys and the next batch number, durable before it returns. The keys before
-// end with it, but for the MAK, which is accepted for [OldKeyLife] more. Errors, by F39: 40 the kind is unknown or not
-// allowed for the terminal.
+// end with it, but for the MAK of a living session, which is accepted for [OldKeyLife] more. Errors, by F39: 40 the
+// kind is unknown or not allowed for the terminal, 58 the terminal was blocked meanwhile.
 func (s *Switch) SignOn(ctx context.Context, t *Terminal, kind SignOnKind) (SignOnAnswer, error) {
 	const op = "switch.SignOn"
 	pik, mak, tdk, ok := keyCiphers(t.Profile, kind)
@@ -101,7 +111,10 @@ func (s *Switch) SignOn(ctx context.Context, t *Terminal, kind SignOnKind) (Sign
 		return SignOnAnswer{}, refuse(op, CodeNotSupported, nil)
 	}
 	old := t.Session
-	next := Session{Batch: old.NextBatch(), SignedOn: true, OldMAK: old.MAK, Since: time.Now()}
+	next := Session{Batch: old.NextBatch(), SignedOn: true, Since: time.Now()}
+	if old.SignedOn {
+		next.OldMAK = old.MAK
+	}
 	answer := SignOnAnswer{Batch: next.Batch}
 	for _, k := range []struct {
 		usage  KeyUsage
@@ -121,10 +134,9 @@ func (s *Switch) SignOn(ctx context.Context, t *Terminal, kind SignOnKind) (Sign
 			return SignOnAnswer{}, refuse(op, CodeMalfunction, err)
 		}
 	}
-	if err := s.checked(s.Directory.SaveSession(ctx, t.ID, next)); err != nil {
-		return SignOnAnswer{}, refuse(op, CodeMalfunction, err)
+	if err := s.saveSession(ctx, t, next); err != nil {
+		return SignOnAnswer{}, err
 	}
-	t.Session = next
 	return answer, nil
 }
 
@@ -160,9 +172,18 @@ func (s *Switch) workingKey(u KeyUsage, c Cipher, tmk KeyBlock) (KeyBlock, Wrapp
 
 // SignOff ends the session: its keys are erased, the batch number is kept. It is durable before it returns.
 func (s *Switch) SignOff(ctx context.Context, t *Terminal) error {
-	next := Session{Batch: t.Session.Batch, Since: time.Now()}
-	if err := s.checked(s.Directory.SaveSession(ctx, t.ID, next)); err != nil {
-		return refuse("switch.SignOff", CodeMalfunction, err)
+	return s.saveSession(ctx, t, Session{Batch: t.Session.Batch, Since: time.Now()})
+}
+
+// saveSession makes a session durable. A terminal that was blocked since its message was let in keeps the session that
+// the block has ended: no key comes back.
+func (s *Switch) saveSession(ctx context.Context, t *Terminal, next Session) error {
+	const op = "switch.SaveSession"
+	switch err := s.checked(s.Directory.SaveSession(ctx, t.ID, next)); {
+	case errors.Is(err, ErrNotFound):
+		return refuse(op, CodeBlocked, err)
+	case err != nil:
+		return refuse(op, CodeMalfunction, err)
 	}
 	t.Session = next
 	return nil

@@ -46,7 +46,7 @@ func New(c Config) *Switch {
 	s := &Switch{Config: c, failed: make(chan error, 1)}
 	s.budgets.init(c.Limits)
 	s.misses.init()
-	s.alarms.counts = make(map[AlarmKind]uint64)
+	s.alarms.init()
 	s.flights.init(c.Limits.InFlight)
 	s.saf.init()
 	return s

@@ -76,6 +76,13 @@ type Session struct {
 	TDK      KeyBlock // track key, after 004 only
 	OldMAK   KeyBlock // the MAK before this sign-on: accepted for [OldKeyLife] for messages that were in flight
 	Since    time.Time
+	Ended    time.Time // when a block ended it, else zero: PIK and TDK are gone, the MAK is for undos only, see [EndedKeyLife]
+}
+
+// Verifies reports whether there is a key for the F64 of a message: of any while the session lives, of an undo also for
+// [EndedKeyLife] after a block has ended it.
+func (s Session) Verifies(undo bool, now time.Time) bool {
+	return s.SignedOn || undo && !s.MAK.Zero() && !s.Ended.IsZero() && now.Sub(s.Ended) < EndedKeyLife
 }
 
 // NextBatch returns the batch number of the next sign-on; after 999999 comes 1.

@@ -183,6 +183,9 @@ func (m *memory) SaveSession(_ context.Context, id acquirer.TerminalID, s acquir
 		return err
 	}
 	t := m.terminals[id]
+	if t.Blocked {
+		return acquirer.ErrNotFound
+	}
 	t.Session = s
 	m.terminals[id] = t
 	return nil

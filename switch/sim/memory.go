@@ -380,7 +380,7 @@ func (m *Memory) SaveSession(_ context.Context, id acquirer.TerminalID, s acquir
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t, ok := m.terminals[id]
-	if !ok {
+	if !ok || t.Blocked {
 		return acquirer.ErrNotFound
 	}
 	t.Session = s
