@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
-	"net/netip"
 	"time"
 )
 
@@ -36,15 +35,27 @@ func (s *Server) rest(last time.Duration, cause error) time.Duration {
 // admit starts to serve a connection, or closes it when a cap is reached.
 func (s *Server) admit(nc net.Conn) {
 	c := newConn(s, nc)
-	if s.limits.PerAddress > 0 {
+	if s.limits.PerAddress > 0 || s.limits.AcceptsPerSecond > 0 {
 		c.addr = addressOf(nc)
 	}
-	if s.register(c) {
+	if s.bound(nc) == nil && s.register(c) {
 		return
 	}
 	s.counters.refused.Add(1)
 	s.noisy.Warn().Stringer("peer", nc.RemoteAddr()).Msg("connection refused: too many, or shutting down")
 	c.abort()
+}
+
+// bound keeps the kernel from taking megabytes of answers for a peer that does not read. An error means that the peer has
+// gone.
+func (s *Server) bound(nc net.Conn) error {
+	if secure, ok := nc.(*tls.Conn); ok {
+		nc = secure.NetConn()
+	}
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		return tcp.SetWriteBuffer(s.limits.SendBuffer)
+	}
+	return nil
 }
 
 // register counts a connection in and starts its reader, unless a cap is reached or the server is shutting down.
@@ -54,11 +65,8 @@ func (s *Server) register(c *conn) bool {
 	if s.closing.Load() || len(s.conns) >= s.limits.MaxConnections {
 		return false
 	}
-	if c.addr.IsValid() {
-		if s.addresses[c.addr] >= s.limits.PerAddress {
-			return false
-		}
-		s.addresses[c.addr]++
+	if c.addr.IsValid() && !s.addresses.enter(c.addr, s.age()) {
+		return false
 	}
 	s.conns[c] = struct{}{}
 	s.counters.accepted.Add(1)
@@ -73,18 +81,7 @@ func (s *Server) forget(c *conn) {
 	defer s.mu.Unlock()
 	delete(s.conns, c)
 	s.counters.open.Add(-1)
-	if !c.addr.IsValid() {
-		return
+	if c.addr.IsValid() {
+		s.addresses.leave(c.addr, s.age())
 	}
-	if s.addresses[c.addr]--; s.addresses[c.addr] == 0 {
-		delete(s.addresses, c.addr)
-	}
-}
-
-// addressOf returns the peer's IP address; it is invalid on a connection that has none.
-func addressOf(nc net.Conn) netip.Addr {
-	if tcp, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
-		return tcp.AddrPort().Addr().Unmap()
-	}
-	return netip.Addr{}
 }

@@ -121,7 +121,7 @@ func TestForgedUndos(t *testing.T) {
 	if raced() {
 		n /= 5
 	}
-	w := newWorld(t, func(w *world) { w.Log = zerolog.Nop() })
+	w := newWorld(t, patient, func(w *world) { w.Log = zerolog.Nop() })
 	addr := w.listen(t)
 	c, d := dial(t, addr), w.newDevice(t, "10000001")
 	d.signOn(c, pos.NetSignOn)
@@ -258,7 +258,7 @@ func captures(t *testing.T) (frames [][]byte) {
 // Row 25. Every byte of every capture, altered in eleven ways, against a server that knows the terminals of the captures
 // and has keys for them: each is answered or dropped, and the connection serves on.
 func TestMutatedCaptures(t *testing.T) {
-	w, p := newWorld(t, func(w *world) { w.Log = zerolog.Nop() }), newPipes()
+	w, p := newWorld(t, patient, func(w *world) { w.Log = zerolog.Nop() }), newPipes()
 	frames := captures(t)
 	require.Len(t, frames, 35)
 	known := 0
@@ -324,7 +324,7 @@ func mutate(t *testing.T, c *client, frame, echo []byte) (sent int64) {
 
 // The good terminal's answers never go to another connection, whoever claims its number there.
 func TestAnswersStayOnTheirConnection(t *testing.T) {
-	w, c, d := start(t)
+	w, c, d := start(t, patient)
 	stranger := dial(t, c.nc.RemoteAddr().String())
 	forged := d.inquiry(500, nil)
 	forged[len(forged)-1] ^= 1

@@ -97,7 +97,7 @@ func BenchmarkPayment(b *testing.B) {
 func BenchmarkInquiry(b *testing.B) {
 	w, _, d := start(b)
 	frame := d.inquiry(1, nil)
-	c := newConn(w.Server, nil)
+	c := newConn(w.Server, pipeEnd())
 	b.ReportAllocs()
 	for b.Loop() {
 		buf := w.buffers.Get().(*buffer)

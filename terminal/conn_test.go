@@ -137,7 +137,7 @@ func TestFlood(t *testing.T) {
 	const n = 50_000
 	limit := Limits{}.WithDefaults().InFlight
 	synctest.Test(t, func(t *testing.T) {
-		w, p, c, _ := bubble(t)
+		w, p, c, _ := bubble(t, patient)
 		gate := make(chan struct{})
 		w.mem.lookUp = func(acquirer.TerminalID) { <-gate }
 		d := w.newDevice(t, "99999999")

@@ -140,10 +140,7 @@ type crowd struct {
 func newCrowd(t *testing.T, l Limits) *crowd {
 	t.Helper()
 	w := newWorld(t, func(w *world) { w.Limits = l })
-	plain, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	w.serve(t, smallBuffers{plain})
-	m := &crowd{world: w, t: t, addr: plain.Addr().String(), d: w.newDevice(t, "10000001")}
+	m := &crowd{world: w, t: t, addr: w.listen(t), d: w.newDevice(t, "10000001")}
 	m.good = dial(t, m.addr)
 	m.d.signOn(m.good, pos.NetSignOn)
 	for range 100 {
@@ -152,17 +149,6 @@ func newCrowd(t *testing.T, l Limits) *crowd {
 	manyGoroutines(8_000)
 	m.heap, m.goroutines = liveHeap(), runtime.NumGoroutine()
 	return m
-}
-
-// smallBuffers keeps the kernel from taking megabytes of answers for a peer that does not read.
-type smallBuffers struct{ net.Listener }
-
-func (l smallBuffers) Accept() (net.Conn, error) {
-	nc, err := l.Listener.Accept()
-	if err == nil {
-		err = nc.(*net.TCPConn).SetWriteBuffer(4096)
-	}
-	return nc, err
 }
 
 // manyGoroutines makes the runtime hold as many goroutine descriptors, which it never gives back, as a crowd may cause.
@@ -302,7 +288,7 @@ func TestSlowLoris(t *testing.T) {
 // loses its connection when an answer could not be written in time.
 func TestStalledReaders(t *testing.T) {
 	const n = 32
-	m := newCrowd(t, Limits{WriteTimeout: 300 * time.Millisecond, Linger: 50 * time.Millisecond})
+	m := newCrowd(t, Limits{WriteTimeout: 300 * time.Millisecond, Linger: 50 * time.Millisecond, SendBuffer: 4096})
 	flood := strings.Repeat(string(pos.AppendFrame(nil, m.newDevice(t, "99999999").manage(pos.MTINetwork, pos.NetEcho, nil))), 200)
 	var wg sync.WaitGroup
 	peers := make([]*net.TCPConn, n)
@@ -359,7 +345,8 @@ func BenchmarkHostile(b *testing.B) {
 		b.Run(v.name, func(b *testing.B) {
 			w, c, d := start(b, func(w *world) {
 				w.Log = zerolog.Nop()
-				w.Limits = Limits{FrameTimeout: time.Minute, WriteTimeout: time.Minute}
+				// Who asks one question after the other may be as fast as the line: that is what is measured.
+				w.Limits = Limits{FrameTimeout: time.Minute, WriteTimeout: time.Minute, TerminalRate: 1 << 20}
 			})
 			for b.Loop() {
 				quiet := questions(c, d)

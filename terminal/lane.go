@@ -28,6 +28,7 @@ const (
 	turnNow   turn = iota // its goroutine handles it, and then what waits behind it
 	turnLater             // it waits; the goroutine that handles the lane comes to it
 	turnNever             // too many wait already, of the terminal or of all
+	turnOver              // it has no place: its terminal is over its rate
 )
 
 // enter gives q its place.
@@ -74,6 +75,10 @@ func (s *Server) dispatch(q *session, t turn) {
 		if q.conn.send(q, q.overflow()) {
 			q.conn.flush()
 		}
+	case turnOver:
+		if q.conn.send(q, q.busy()) {
+			q.conn.flush()
+		}
 	}
 }
 
@@ -97,6 +102,9 @@ func (s *Server) handle(q *session) (next *session) {
 	})
 	// The answer is queued before the lane goes on: answers to a terminal leave in the order of its messages.
 	mustFlush := q.conn.send(q, out)
+	if q.last != nil {
+		q.conn.hangUp(q.last)
+	}
 	if !handedOn {
 		next = s.lanes.next(id)
 	}

@@ -26,7 +26,7 @@ func (q *session) pay(ctx context.Context, admitted func()) (*pos.Message, error
 }
 
 func (q *session) inquire(ctx context.Context) (*pos.Message, error) {
-	if err := q.server.Switch.CheckBatch(q.terminal, batchOf(q.f60)); err != nil {
+	if err := q.follow(ctx); err != nil {
 		return nil, err
 	}
 	r, err := q.decodeInquiry()
@@ -41,7 +41,7 @@ func (q *session) inquire(ctx context.Context) (*pos.Message, error) {
 }
 
 func (q *session) debit(ctx context.Context, admitted func()) (*pos.Message, error) {
-	if err := q.server.Switch.CheckBatch(q.terminal, batchOf(q.f60)); err != nil {
+	if err := q.follow(ctx); err != nil {
 		return nil, err
 	}
 	r, err := q.decodeDebit()
@@ -100,6 +100,9 @@ func (q *session) signOn(ctx context.Context) (*pos.Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := q.greet(ctx); err != nil {
+		return nil, err
+	}
 	return q.encodeSignOnResponse(a, time.Now())
 }
 
@@ -111,5 +114,6 @@ func (q *session) signOff(ctx context.Context) (*pos.Message, error) {
 	if err := q.server.Switch.SignOff(ctx, q.terminal); err != nil {
 		return nil, err
 	}
+	q.server.roster.leave(q.id)
 	return q.encodeSignOffResponse(time.Now()), nil
 }

@@ -220,7 +220,7 @@ func TestUndoRefusals(t *testing.T) {
 
 // A wrong F64 touches nothing, whatever bit is wrong (PROTOCOL 1.2).
 func TestWrongMAC(t *testing.T) {
-	w, c, d := start(t)
+	w, c, d := start(t, patient)
 	require.Equal(t, "00", c.ask(d.debit(11, d.token(c, 10), nil)).Get(39))
 	before := w.mem.all()
 	undo := d.undo(11, nil)
@@ -304,20 +304,4 @@ func TestNoMAC(t *testing.T) {
 	m := c.ask(d.inquiry(10, nil))
 	require.Equal(t, "00", m.Get(39))
 	require.False(t, m.Has(64))
-}
-
-// A terminal that was blocked after its debit can still undo it, and nothing else.
-func TestUndoOfBlockedTerminal(t *testing.T) {
-	w, c, d := start(t)
-	require.Equal(t, "00", c.ask(d.debit(11, d.token(c, 10), nil)).Get(39))
-	blocked := w.mem.terminals["10000001"]
-	blocked.Blocked = true
-	w.mem.terminals["10000001"] = blocked
-	require.Equal(t, "58", c.ask(d.inquiry(12, nil)).Get(39))
-	forged := d.undo(11, nil)
-	forged[len(forged)-1] ^= 1
-	require.Equal(t, "A0", c.ask(forged).Get(39))
-	require.Equal(t, acquirer.Approved, w.mem.all()[0].State)
-	require.Equal(t, "00", c.ask(d.undo(11, nil)).Get(39))
-	require.Equal(t, acquirer.Reversing, w.mem.all()[0].State)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,12 +23,16 @@ type Server struct {
 	Limits      Limits
 
 	once     sync.Once
+	began    time.Time
 	limits   Limits          // with defaults
+	rates    rates           // of limits
 	base     context.Context // of the flows; ends when Shutdown is cut short
 	cut      context.CancelFunc
 	noisy    zerolog.Logger // for lines that a peer can cause
+	alarms   zerolog.Logger // for alarms, so that noise does not crowd them out
 	buffers  sync.Pool      // of *buffer
 	lanes    lanes
+	roster   roster
 	counters counters
 
 	closing atomic.Bool // written with mu held
@@ -39,21 +42,28 @@ type Server struct {
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
 	conns     map[*conn]struct{}
-	addresses map[netip.Addr]int // open connections; kept only with a limit per address
-	work      sync.WaitGroup     // every goroutine that reads, handles or writes; the first of a connection starts with mu held
+	addresses addresses      // kept only with a limit per address
+	work      sync.WaitGroup // every goroutine that reads, handles or writes; the first of a connection starts with mu held
 }
 
+// age is how long the server has been there.
+func (s *Server) age() time.Duration { return time.Since(s.began) }
+
 func (s *Server) init() {
+	s.began = time.Now()
 	s.limits = s.Limits.WithDefaults()
 	s.base, s.cut = context.WithCancel(context.Background())
+	s.rates = s.limits.rates()
 	s.noisy = s.Log.Sample(&zerolog.BurstSampler{Burst: noisyLines, Period: noisyPeriod})
+	s.alarms = s.Log.Sample(&zerolog.BurstSampler{Burst: noisyLines, Period: noisyPeriod})
 	s.buffers.New = func() any { return new(buffer) }
 	s.lanes.init(s.limits.Queue, s.limits.Requests)
+	s.roster.init(&s.limits)
 	s.closed = make(chan struct{})
 	s.drained = make(chan struct{})
 	s.listeners = make(map[net.Listener]struct{})
 	s.conns = make(map[*conn]struct{})
-	s.addresses = make(map[netip.Addr]int)
+	s.addresses.init(s.limits)
 }
 
 // Serve answers the terminals that connect to l until [Server.Shutdown], then returns nil; l is closed then. It may run

@@ -27,6 +27,7 @@ type session struct {
 	message   *pos.Message          // nil until unpacked
 	f60       pos.Field60           // with message
 	admitted  bool                  // a debit of this request may be at the host
+	last      error                 // why the connection ends behind the answer; nil: it goes on
 }
 
 // newSession takes over buf, which holds frame.
@@ -131,7 +132,8 @@ func (q *session) answer(ctx context.Context, admitted func()) (*pos.Message, er
 		return nil, err
 	case broken != nil:
 		return nil, broken
-	case err != nil && !q.undoOfBlocked(err):
+	case err != nil && !q.undoOfBlocked(terminal, err):
+		q.dismiss(err)
 		return nil, err
 	}
 	q.terminal = terminal
@@ -144,10 +146,23 @@ func (q *session) answer(ctx context.Context, admitted func()) (*pos.Message, er
 	return nil, refusal(acquirer.CodeNotSupported, nil)
 }
 
-// undoOfBlocked reports whether a refusal says only that the terminal is blocked, and the request is an undo: an
-// authentic 0400 is taken in every state, also from a terminal that was blocked after its debit (PROTOCOL 1.2).
-func (q *session) undoOfBlocked(err error) bool {
-	return q.mti() == pos.MTIReversal && acquirer.CodeOf(err) == acquirer.CodeBlocked
+// undoOfBlocked reports whether a refusal says only that the terminal is blocked, and the request is an undo that can be
+// verified: an authentic 0400 is taken in every state, also from a terminal that was blocked after its debit (PROTOCOL
+// 1.2).
+func (q *session) undoOfBlocked(t *acquirer.Terminal, err error) bool {
+	return q.mti() == pos.MTIReversal && acquirer.CodeOf(err) == acquirer.CodeBlocked && t.Session.Verifies(true, time.Now())
+}
+
+// dismiss ends the connection behind the 58 of a terminal that was blocked while it worked there, unless it carries
+// others. One that was blocked before it came may stay and hear 58 again.
+func (q *session) dismiss(err error) {
+	if acquirer.CodeOf(err) != acquirer.CodeBlocked {
+		return
+	}
+	if q.server.roster.alone(q.conn, q.id) {
+		q.last = errBlocked
+	}
+	q.server.roster.leave(q.id)
 }
 
 // identify asks who sent the request. The terminal is remembered even if it is refused: the refusal is signed.
@@ -156,7 +171,7 @@ func (q *session) identify(ctx context.Context) (*acquirer.Terminal, error) {
 	t, err := q.server.Switch.Identify(ctx, acquirer.Caller{
 		Terminal: q.id, Merchant: acquirer.MerchantID(q.head.MerchantID()), Line: line,
 	})
-	if t != nil && t.Session.SignedOn {
+	if t != nil && !t.Session.MAK.Zero() {
 		q.mak, q.algorithm = t.Session.MAK, t.Profile.MAC
 	}
 	return t, err
@@ -189,19 +204,39 @@ func (q *session) payment() bool {
 // verify checks F64 over the bytes as they came. A terminal that never signed on has no key to compute it with, so that
 // it is told to sign on whether F64 is there or not.
 func (q *session) verify(now time.Time) error {
+	undo := q.mti() == pos.MTIReversal
 	at := q.head.MACOffset
-	if at == 0 {
-		if q.terminal.Session.SignedOn {
-			return refusal(acquirer.CodeFormat, errors.New("F64 is missing"))
-		}
+	switch {
+	case !q.terminal.Session.Verifies(undo, now):
 		return refusal(acquirer.CodeSignOn, nil)
+	case at == 0:
+		return refusal(acquirer.CodeFormat, errors.New("F64 is missing"))
+	case !undo && q.server.roster.barred(q.conn, q.id, now):
+		return refusal(acquirer.CodeMAC, nil) // an authentic undo is taken even now
 	}
-	mac := [8]byte(q.frame[at:])
-	mak, err := q.server.Switch.Authenticate(q.terminal, q.frame[q.head.MTIOffset:at], mac, now)
+	data, mac := q.frame[q.head.MTIOffset:at], [8]byte(q.frame[at:])
+	var mak acquirer.KeyBlock
+	var err error
+	if undo {
+		mak, err = q.server.Switch.AuthenticateUndo(q.terminal, data, mac, now)
+	} else {
+		mak, err = q.server.Switch.Authenticate(q.terminal, data, mac, now)
+	}
 	if !mak.Zero() {
 		q.mak = mak
 	}
+	q.judge(mak, err, now)
 	return err
+}
+
+// judge draws the conclusion from F64 for the terminal on this connection.
+func (q *session) judge(mak acquirer.KeyBlock, err error, now time.Time) {
+	switch {
+	case err == nil:
+		q.server.roster.vouch(q.conn, q.terminal, mak)
+	case acquirer.CodeOf(err) == acquirer.CodeMAC && q.server.roster.wrong(q.conn, q.id, now):
+		q.last = errWrongMACs
+	}
 }
 
 // unpack reads the fields and gives the buffer back, which a request that waits at the host has no use for.
