@@ -40,15 +40,7 @@ func (q *session) follow(ctx context.Context) error {
 		fmt.Sprintf("F11 %06d after %06d in batch %06d, from %s", trace, last, batch, q.conn.nc.RemoteAddr()))
 }
 
-// alarm counts an alarm, and at most once in a while writes it: to the log and, durably, for the operator. An error is of
-// kind ErrStore.
+// alarm raises an alarm about the terminal of the request. An error is of kind ErrStore.
 func (q *session) alarm(ctx context.Context, kind acquirer.AlarmKind, detail string) error {
-	s, now := q.server, time.Now()
-	s.counters.alarm(kind)
-	count := s.roster.raise(q.id, kind, now)
-	if count == 0 {
-		return nil
-	}
-	s.alarms.Warn().Str("terminal", string(q.id)).Str("kind", string(kind)).Str("detail", detail).Msg("alarm")
-	return s.Switch.RaiseAlarm(ctx, acquirer.Alarm{Terminal: q.id, Kind: kind, First: now, Last: now, Count: count, Detail: detail})
+	return q.server.Switch.RaiseAlarm(ctx, acquirer.Alarm{Terminal: q.id, Kind: kind, At: time.Now(), Detail: detail})
 }

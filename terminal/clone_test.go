@@ -1,10 +1,8 @@
 package terminal
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -16,30 +14,26 @@ import (
 	acquirer "example.com/ringback/switch"
 )
 
-// alarmBook keeps the alarms that were written.
+// alarmBook hears the alarms that were written.
 type alarmBook struct {
 	mu    sync.Mutex
-	saved []acquirer.Alarm
-	err   error
+	heard []acquirer.Alarm
 }
 
-func (b *alarmBook) SaveAlarm(_ context.Context, a acquirer.Alarm) error {
+func (b *alarmBook) hear(a acquirer.Alarm) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.err == nil {
-		b.saved = append(b.saved, a)
-	}
-	return b.err
+	b.heard = append(b.heard, a)
 }
 
-// kinds lists the alarms written since the last time.
+// kinds lists the alarms since the last time.
 func (b *alarmBook) kinds() (out []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, a := range b.saved {
+	for _, a := range b.heard {
 		out = append(out, fmt.Sprintf("%s %s %d", a.Terminal, a.Kind, a.Count))
 	}
-	b.saved = nil
+	b.heard = nil
 	return out
 }
 
@@ -48,7 +42,7 @@ func watched(t testing.TB) (*world, *alarmBook, *pipes, *client, *device) {
 	book := &alarmBook{}
 	w, p, c, d := bubble(t, func(w *world) {
 		config := w.Switch.Config
-		config.Alarms = book
+		config.OnAlarm = book.hear
 		w.Switch = acquirer.New(config)
 	})
 	return w, book, p, c, d
@@ -64,8 +58,7 @@ func TestSecondSignOn(t *testing.T) {
 		inFlight := d.undo(11, nil)
 		second.signOn(clone, pos.NetSignOn)
 		require.Equal(t, []string{"10000001 second-sign-on 1"}, book.kinds())
-		require.EqualValues(t, 1, w.Stats().Alarms[acquirer.AlarmSecondSignOn])
-		require.Contains(t, w.log.String(), `"terminal":"10000001","kind":"second-sign-on"`)
+		require.EqualValues(t, 1, w.Switch.Alarms()[acquirer.AlarmSecondSignOn])
 		require.Equal(t, "00", clone.ask(second.inquiry(1, nil)).Get(39), "the last has the session")
 		require.Equal(t, "77", c.ask(d.inquiry(12, nil)).Get(39), "the batch is over")
 		require.Equal(t, "00", c.ask(inFlight).Get(39))
@@ -114,7 +107,7 @@ func TestSignOnWithoutAlarm(t *testing.T) {
 				w, book, p, c, d := watched(t)
 				v.again(t, w, p, c, d)
 				require.Empty(t, book.kinds())
-				require.Zero(t, w.Stats().Alarms[acquirer.AlarmSecondSignOn])
+				require.Zero(t, w.Switch.Alarms()[acquirer.AlarmSecondSignOn])
 			})
 		})
 	}
@@ -142,10 +135,10 @@ func TestTraceNumbers(t *testing.T) {
 				w, book, _, c, d := watched(t)
 				for _, trace := range v.traces {
 					require.Equal(t, "00", c.ask(d.inquiry(trace, nil)).Get(39))
-					time.Sleep(alarmEvery)
+					time.Sleep(acquirer.AlarmEvery)
 				}
 				require.Len(t, book.kinds(), v.alarms)
-				require.EqualValues(t, v.alarms, w.Stats().Alarms[acquirer.AlarmTraceBack])
+				require.EqualValues(t, v.alarms, w.Switch.Alarms()[acquirer.AlarmTraceBack])
 			})
 		})
 	}
@@ -173,7 +166,7 @@ func TestTraceOfWhat(t *testing.T) {
 		require.Empty(t, book.kinds())
 		require.Equal(t, "P4", c.ask(d.debit(0, "x", nil)).Get(39))
 		require.Empty(t, book.kinds(), "written a moment ago")
-		require.EqualValues(t, 2, w.Stats().Alarms[acquirer.AlarmTraceBack])
+		require.EqualValues(t, 2, w.Switch.Alarms()[acquirer.AlarmTraceBack])
 	})
 }
 
@@ -189,23 +182,24 @@ func TestAlarmsAreFew(t *testing.T) {
 			pair()
 		}
 		require.Equal(t, []string{"10000001 trace-back 1"}, book.kinds())
-		time.Sleep(alarmEvery - time.Nanosecond)
+		time.Sleep(acquirer.AlarmEvery - time.Nanosecond)
 		pair()
 		require.Empty(t, book.kinds())
 		time.Sleep(time.Nanosecond)
 		pair()
 		require.Equal(t, []string{"10000001 trace-back 101"}, book.kinds())
-		require.EqualValues(t, 102, w.Stats().Alarms[acquirer.AlarmTraceBack])
-		require.Equal(t, 2, strings.Count(w.log.String(), `"message":"alarm"`))
+		require.EqualValues(t, 102, w.Switch.Alarms()[acquirer.AlarmTraceBack])
 	})
 }
 
 // An alarm that cannot be written is a store error: nothing is said, and the process ends.
 func TestAlarmAndStoreError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, book, _, c, d := watched(t)
+		w, _, _, c, d := watched(t)
 		require.Equal(t, "00", c.ask(d.inquiry(500, nil)).Get(39))
-		book.err = errors.Join(acquirer.ErrStore, errors.New("disk"))
+		w.mem.mu.Lock()
+		w.mem.broken = errors.New("disk")
+		w.mem.mu.Unlock()
 		c.send(d.inquiry(5, nil))
 		synctest.Wait()
 		require.EqualValues(t, 1, w.Stats().Unanswered)

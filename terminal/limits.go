@@ -85,11 +85,7 @@ const (
 	// without F64 take numbers, too, so that 1 is not always the first to be seen.
 	traceWrap = 1_000
 
-	// alarmEvery is the least time between two alarms of one terminal and kind that are written: those between are
-	// counted, so that nobody makes the switch write for each message.
-	alarmEvery = time.Minute
-
-	// noisyLines in noisyPeriod bounds how many log lines a peer can cause; alarms have as many of their own.
+	// noisyLines in noisyPeriod bounds how many log lines a peer can cause.
 	noisyLines  = 20
 	noisyPeriod = time.Second
 )

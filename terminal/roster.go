@@ -28,13 +28,6 @@ type member struct {
 	batch     int
 	trace     int // F11 of its last message in batch
 	asked     bucket
-	raised    map[acquirer.AlarmKind]raised
-}
-
-// raised says how it stands with one kind of alarm of a terminal.
-type raised struct {
-	at      time.Time // when the last was written
-	unsaved int       // raised since
 }
 
 // port is a connection on which terminals are at work, or failed to show their keys.
@@ -202,27 +195,6 @@ func (r *roster) follow(id acquirer.TerminalID, batch, trace int) (last int, bac
 	m.batch, m.trace = batch, trace
 	wrapped := trace <= traceWrap && last > 999_999-traceWrap
 	return last, same && trace < last && !wrapped
-}
-
-// raise counts an alarm. It is to be written when count is above 0: that many have been raised since one was.
-func (r *roster) raise(id acquirer.TerminalID, kind acquirer.AlarmKind, now time.Time) (count int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	m := r.members[id]
-	if m == nil {
-		return 1
-	}
-	if m.raised == nil {
-		m.raised = make(map[acquirer.AlarmKind]raised)
-	}
-	a := m.raised[kind]
-	if !a.at.IsZero() && now.Sub(a.at) < alarmEvery {
-		a.unsaved++
-		m.raised[kind] = a
-		return 0
-	}
-	m.raised[kind] = raised{at: now}
-	return 1 + a.unsaved
 }
 
 // key returns what the terminal's answers are signed with; zero: nothing is known.

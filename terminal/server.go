@@ -29,7 +29,6 @@ type Server struct {
 	base     context.Context // of the flows; ends when Shutdown is cut short
 	cut      context.CancelFunc
 	noisy    zerolog.Logger // for lines that a peer can cause
-	alarms   zerolog.Logger // for alarms, so that noise does not crowd them out
 	buffers  sync.Pool      // of *buffer
 	lanes    lanes
 	roster   roster
@@ -55,7 +54,6 @@ func (s *Server) init() {
 	s.base, s.cut = context.WithCancel(context.Background())
 	s.rates = s.limits.rates()
 	s.noisy = s.Log.Sample(&zerolog.BurstSampler{Burst: noisyLines, Period: noisyPeriod})
-	s.alarms = s.Log.Sample(&zerolog.BurstSampler{Burst: noisyLines, Period: noisyPeriod})
 	s.buffers.New = func() any { return new(buffer) }
 	s.lanes.init(s.limits.Queue, s.limits.Requests)
 	s.roster.init(&s.limits)

@@ -20,8 +20,6 @@ type Stats struct {
 	Throttled  uint64 // requests answered 96 because their terminal was over its rate; among Answered
 	Paused     uint64 // times that reading from a connection rested because of a rate
 	Expelled   uint64 // connections ended because of wrong MACs or a blocked terminal
-	// Alarms counts the alarms about terminals that were raised, by kind; it has all kinds. The map is the caller's.
-	Alarms map[acquirer.AlarmKind]uint64
 	// Answered counts the answers by F39. The map is the caller's.
 	Answered map[acquirer.ResponseCode]uint64
 }
@@ -30,7 +28,6 @@ type Stats struct {
 type counters struct {
 	accepted, refused, frames, dropped, unanswered, panics, throttled, paused, expelled atomic.Uint64
 
-	alarms   [len(acquirer.AlarmKinds)]atomic.Uint64
 	open     atomic.Int64
 	answered sync.Map // acquirer.ResponseCode to *atomic.Uint64: the set of codes is not ours, the host adds to it
 }
@@ -43,11 +40,7 @@ func (s *Server) Stats() Stats {
 		Frames: c.frames.Load(), Dropped: c.dropped.Load(),
 		Unanswered: c.unanswered.Load(), Panics: c.panics.Load(),
 		Throttled: c.throttled.Load(), Paused: c.paused.Load(), Expelled: c.expelled.Load(),
-		Alarms:   make(map[acquirer.AlarmKind]uint64, len(acquirer.AlarmKinds)),
 		Answered: make(map[acquirer.ResponseCode]uint64),
-	}
-	for i, kind := range acquirer.AlarmKinds {
-		out.Alarms[kind] = c.alarms[i].Load()
 	}
 	c.answered.Range(func(code, n any) bool {
 		out.Answered[code.(acquirer.ResponseCode)] = n.(*atomic.Uint64).Load()
@@ -63,13 +56,4 @@ func (c *counters) answer(code acquirer.ResponseCode) {
 		n, _ = c.answered.LoadOrStore(code, new(atomic.Uint64))
 	}
 	n.(*atomic.Uint64).Add(1)
-}
-
-// alarm counts one alarm.
-func (c *counters) alarm(kind acquirer.AlarmKind) {
-	for i, k := range acquirer.AlarmKinds {
-		if k == kind {
-			c.alarms[i].Add(1)
-		}
-	}
 }
