@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	acquirer "example.com/ringback/switch"
 	"example.com/ringback/terminal/emulator"
 	"github.com/stretchr/testify/require"
 )
@@ -58,6 +59,61 @@ func TestLookUpAlarm(t *testing.T) {
 			require.Equal(t, "P3", miss())
 		})
 	}
+}
+
+// Row 6. Two terminals of one number: the operator meets the alarm in the log, in the figures and in the list of
+// terminals, with its time, also after a restart; nothing is refused for it.
+func TestCloneAlarm(t *testing.T) {
+	w := newWorld(t, 5*time.Second)
+	term, clone := w.terminal("10000001"), w.terminal("10000001")
+	for range 2 {
+		for _, one := range []*emulator.Terminal{term, clone} {
+			_, err := one.Pay(t.Context(), payment(1234), holder{[]string{"123456"}})
+			require.NoError(t, err, "each signs on again when it is told to")
+		}
+	}
+	require.Contains(t, w.metrics(), "ringback_alarms_total{kind=\"second-sign-on\"} 3\n")
+	require.Contains(t, w.log.String(), `"terminal":"10000001","kind":"second-sign-on","blocked":false,"count":1,"detail":"from 127.0.0.1:`)
+	w.stopSwitch()
+	w.startSwitch()
+	for _, listed := range w.terminals() {
+		if listed.Terminal != "10000001" {
+			require.Empty(t, listed.Alarms)
+			continue
+		}
+		require.Len(t, listed.Alarms, 1)
+		require.Equal(t, "second-sign-on", listed.Alarms[0].Kind)
+		require.Equal(t, 1, listed.Alarms[0].Count, "written once a minute")
+		at, err := time.Parse("2006-01-02T15:04:05.000-07:00", listed.Alarms[0].Last)
+		require.NoError(t, err)
+		require.WithinDuration(t, time.Now(), at, time.Minute)
+	}
+	require.Contains(t, w.operate("terminal", "list"), "second-sign-on: 1, last ")
+	w.operate("terminal", "unblock", "10000001")
+	require.NotContains(t, w.operate("terminal", "list"), "second-sign-on")
+}
+
+// The MAC key that a block leaves for undos is erased from the store when its time is over.
+func TestEndedKeysAreErased(t *testing.T) {
+	w := newWorld(t, 5*time.Second)
+	require.NoError(t, w.terminal("10000001").SignOn(t.Context(), "003"))
+	require.NoError(t, w.app.db.SetBlocked(t.Context(), "10000001", true))
+	got, err := w.app.db.Terminal(t.Context(), "10000001")
+	require.NoError(t, err)
+	require.False(t, got.Session.MAK.Zero())
+	w.stopSwitch()
+	i, err := openInstallation(t.Context(), w.config())
+	require.NoError(t, err)
+	// As if the block had been two days ago.
+	require.NoError(t, i.db.SetBlocked(t.Context(), "10000001", false))
+	got.Session.Ended = got.Session.Ended.Add(-acquirer.EndedKeyLife)
+	require.NoError(t, i.db.SaveSession(t.Context(), "10000001", got.Session))
+	require.NoError(t, i.close())
+	w.startSwitch()
+	require.Eventually(t, func() bool {
+		got, err := w.app.db.Terminal(t.Context(), "10000001")
+		return err == nil && got.Session.MAK.Zero() && got.Session.Ended.IsZero()
+	}, 10*time.Second, 10*time.Millisecond)
 }
 
 // operate runs a verb as an operator would and returns what it prints.

@@ -120,8 +120,7 @@ func (a *App) wire() error {
 		Numbers: numbers, Issuers: issuers, Institution: c.Host.Institution, Limits: c.limits(), Random: rand.Reader,
 		OnAlarm: a.tellAlarm})
 	a.Terminal = &terminal.Server{Switch: a.Switch, Institution: c.Host.Institution,
-		Log:    a.log.With().Str("part", "terminal").Logger(),
-		Limits: terminal.Limits{MaxConnections: c.Terminal.MaxConnections, IdleTimeout: c.Terminal.IdleTimeout}}
+		Log: a.log.With().Str("part", "terminal").Logger(), Limits: c.Terminal.limits()}
 	shown := console.Config{Ready: a.ready, Figures: a.figures, Log: a.log.With().Str("part", "http").Logger()}
 	if c.HTTP.TLS.on() {
 		shown.Admit = c.Admin.readers
@@ -134,7 +133,7 @@ func (a *App) wire() error {
 // tellAlarm writes an alarm to the log.
 func (a *App) tellAlarm(alarm acquirer.Alarm) {
 	a.log.Warn().Str("terminal", string(alarm.Terminal)).Str("kind", string(alarm.Kind)).Bool("blocked", alarm.Block).
-		Msg("alarm: a person must look at this terminal")
+		Int("count", alarm.Count).Str("detail", alarm.Detail).Msg("alarm: a person must look at this terminal")
 }
 
 // limits translates the configuration for the flows.
@@ -161,11 +160,13 @@ func loadIssuers(c IssuersConfig) (*acquirer.IssuerTable, error) {
 
 // listen opens every listener, so that a taken address is told before anything starts.
 func (a *App) listen() error {
-	plain, err := net.Listen("tcp", a.config.Terminal.Addr)
-	if err != nil {
-		return fmt.Errorf("terminals: %w", err)
+	if addr := a.config.Terminal.Addr; addr != "" {
+		plain, err := net.Listen("tcp", addr)
+		if err != nil {
+			return fmt.Errorf("terminals: %w", err)
+		}
+		a.listeners = append(a.listeners, plain)
 	}
-	a.listeners = append(a.listeners, plain)
 	if t := a.config.Terminal.TLS; t.Addr != "" {
 		secure, err := terminal.ListenTLS(t.Addr, t.CertFile, t.KeyFile)
 		if err != nil {
@@ -204,7 +205,7 @@ func (a *App) run(ctx context.Context, ready func()) error {
 	// The inner parts outlive ctx: they are needed to answer what was accepted.
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	ended := make(chan error, 8+len(a.runners)) // a place for each part, so that none waits at its end
+	ended := make(chan error, 9+len(a.runners)) // a place for each part, so that none waits at its end
 	parts := 0
 	start := func(name string, part func() error) {
 		parts++
@@ -223,6 +224,7 @@ func (a *App) run(ctx context.Context, ready func()) error {
 	for _, r := range a.runners {
 		start(r.name, func() error { return r.Run(inner) })
 	}
+	start("ended sessions", func() error { return a.eraseEndedKeys(inner) })
 	for _, l := range a.listeners {
 		start("terminals", func() error { return a.Terminal.Serve(l) })
 	}
@@ -250,6 +252,26 @@ func (a *App) run(ctx context.Context, ready func()) error {
 		err = errors.Join(err, <-ended)
 	}
 	return errors.Join(err, a.close())
+}
+
+// eraseEvery is how often what is left of ended sessions is looked for.
+const eraseEvery = time.Hour
+
+// eraseEndedKeys erases the MAC keys of sessions that a block ended, when their time is over, until ctx ends. An error is
+// that of a write whose outcome is unknown, or of a read that failed.
+func (a *App) eraseEndedKeys(ctx context.Context) error {
+	look := time.NewTicker(eraseEvery)
+	defer look.Stop()
+	for {
+		if err := a.db.EraseEndedKeys(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-look.C:
+		}
+	}
 }
 
 // hostPatience is how long a start waits for the host before it says ready all the same: without a host a terminal

@@ -7,10 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
-
 	"net"
-	"os/exec"
-
 	"slices"
 	"strings"
 	"sync"
@@ -143,7 +140,7 @@ func flipped(frame []byte, from, to int) (out [][]byte) {
 // the true one and again behind the session: no answer approves anything, and journal, sessions, outbox and the host's
 // ledger stay as they were. The true ones then do what they say.
 func TestEveryBitFlipped(t *testing.T) {
-	w := newWorld(t, 5*time.Second)
+	w := newWorld(t, 5*time.Second, unguarded)
 	var caught [][]byte
 	flips := 0
 	term := w.tapped(func(frame []byte) {
@@ -185,7 +182,7 @@ func TestEveryBitFlipped(t *testing.T) {
 // A sign-on carries no MAC in this dialect: whoever knows a terminal's numbers can make the switch change its keys, which
 // are worth nothing without the master key. The true terminal signs on again by itself, and no money is touched.
 func TestForgedSignOn(t *testing.T) {
-	w := newWorld(t, 5*time.Second)
+	w := newWorld(t, 5*time.Second, unguarded)
 	var signOn []byte
 	term := w.tapped(func(frame []byte) {
 		if mti(frame) == pos.MTISignOn {
@@ -207,7 +204,7 @@ func TestForgedSignOn(t *testing.T) {
 // Row 7. A session is recorded and every frame of it sent twice again, with its sign-on and without: what was paid is
 // paid once, what was undone stays undone, and the only thing that changes is the session, by the sign-on.
 func TestReplay(t *testing.T) {
-	w := newWorld(t, 400*time.Millisecond)
+	w := newWorld(t, 400*time.Millisecond, unguarded)
 	var mu sync.Mutex
 	var recorded [][]byte
 	term := w.tapped(func(frame []byte) {
@@ -259,17 +256,15 @@ func TestReplay(t *testing.T) {
 	require.NoError(t, err, "the true terminal signs on and goes on")
 }
 
-// Row 5. The block command, run as a process of its own beside the switch, holds from the terminal's next message; what
-// it owes may still be undone; others do not feel it; and unblock frees it.
+// Row 5. The block command, run as a process of its own beside the switch, ends the terminal's session: PIN key and track
+// key are gone from the store when it returns, the next message is 58 and its connection closed; what the terminal owes
+// may still be undone; others do not feel it; and unblock asks for a new sign-on.
 func TestBlockWhileRunning(t *testing.T) {
 	w := newWorld(t, 5*time.Second)
 	term, other := w.terminal("10000001"), w.terminal("10000004")
+	require.NoError(t, term.SignOn(t.Context(), "004"))
 	r, err := term.Pay(t.Context(), payment(1234), holder{[]string{"123456"}})
 	require.NoError(t, err)
-	operate := func(verb string) {
-		out, err := exec.Command("ringbackd", "terminal", verb, "10000001", "-c", w.config()).CombinedOutput()
-		require.NoError(t, err, string(out))
-	}
 	inquire := func(term *emulator.Terminal) string {
 		_, err := term.Inquire(t.Context(), payeeOne, payerOne, 1234, "")
 		var refused *emulator.Error
@@ -279,17 +274,30 @@ func TestBlockWhileRunning(t *testing.T) {
 		require.ErrorAs(t, err, &refused)
 		return refused.Code
 	}
+	session := func() acquirer.Session {
+		got, err := w.app.db.Terminal(t.Context(), "10000001")
+		require.NoError(t, err)
+		return got.Session
+	}
 	require.Equal(t, "00", inquire(term))
-	operate("block")
+	require.False(t, session().PIK.Zero() || session().TDK.Zero())
+	w.operate("terminal", "block", "10000001")
+	kept := session()
+	require.WithinDuration(t, time.Now(), kept.Ended, 10*time.Second)
+	require.Equal(t, acquirer.Session{Batch: kept.Batch, MAK: kept.MAK, Since: kept.Since, Ended: kept.Ended}, kept,
+		"the MAK is for undos")
 	require.Equal(t, "58", inquire(term), "the next message")
+	require.Eventually(t, func() bool { return w.app.Terminal.Stats().Expelled == 1 }, 10*time.Second, time.Millisecond)
 	require.Equal(t, "00", inquire(other))
 	require.ErrorContains(t, term.SignOn(t.Context(), "003"), "58")
 	require.NoError(t, term.Undo(t.Context(), emulator.UndoRequest{STAN: r.STAN, Batch: r.Batch}))
 	w.settled()
 	left, held := w.balance(goodCard)
 	require.Equal(t, []int64{100_000_000, 0}, []int64{left, held})
-	operate("unblock")
+	w.operate("terminal", "unblock", "10000001")
+	require.Equal(t, kept, session())
 	require.Equal(t, "00", inquire(term))
+	require.Equal(t, kept.Batch+1, session().Batch, "it was told 77 and signed on again by itself")
 }
 
 // unavailable lists numbers that are told P3, each for another reason.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	acquirer "example.com/ringback/switch"
+	"example.com/ringback/terminal"
 	"github.com/go-playground/validator/v10"
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/knadh/koanf/parsers/yaml"
@@ -45,15 +46,27 @@ type Config struct {
 	Retention RetentionConfig `koanf:"retention"`
 }
 
-// TerminalConfig is the terminals' side.
+// TerminalConfig is the terminals' side. Figures that are 0 are those of [terminal.Limits].
 type TerminalConfig struct {
-	Addr           string        `koanf:"addr" validate:"required,listen"`
-	TLS            TLSConfig     `koanf:"tls"`
-	MaxConnections int           `koanf:"max_connections" validate:"gte=0"`
-	IdleTimeout    time.Duration `koanf:"idle_timeout" validate:"gte=0"`
+	Addr              string        `koanf:"addr" validate:"omitempty,listen"` // plain; empty: TLS only
+	TLS               TLSConfig     `koanf:"tls"`
+	MaxConnections    int           `koanf:"max_connections" validate:"gte=0"`
+	MaxPerAddress     int           `koanf:"max_per_address" validate:"gte=0"`
+	AcceptsPerSecond  int           `koanf:"accepts_per_second" validate:"gte=0,lte=1000000"` // of one address
+	RatePerTerminal   int           `koanf:"rate_per_terminal" validate:"gte=0,lte=1000000"`  // messages in a second
+	RatePerConnection int           `koanf:"rate_per_connection" validate:"gte=0,lte=1000000"`
+	RateOfStrangers   int           `koanf:"rate_of_strangers" validate:"gte=0,lte=1000000"` // on one connection
+	IdleTimeout       time.Duration `koanf:"idle_timeout" validate:"gte=0"`
 }
 
-// TLSConfig is the terminals' second listener; off while Addr is empty.
+// limits are what the configuration says of the terminals' server.
+func (t TerminalConfig) limits() terminal.Limits {
+	return terminal.Limits{MaxConnections: t.MaxConnections, PerAddress: t.MaxPerAddress, AcceptsPerSecond: t.AcceptsPerSecond,
+		TerminalRate: t.RatePerTerminal, ConnectionRate: t.RatePerConnection, StrangerRate: t.RateOfStrangers,
+		IdleTimeout: t.IdleTimeout}
+}
+
+// TLSConfig is the terminals' listener over TLS; off while Addr is empty.
 type TLSConfig struct {
 	Addr     string `koanf:"addr" validate:"omitempty,listen"`
 	CertFile string `koanf:"cert_file" validate:"required_with=Addr"`
@@ -230,6 +243,9 @@ func validate(c Config) error {
 	}
 	if c.Production && c.Debug.CoreFiles {
 		out = append(out, errors.New("debug.core_files: refused while production is true"))
+	}
+	if c.Terminal.Addr == "" && c.Terminal.TLS.Addr == "" {
+		out = append(out, errors.New("terminal.addr: empty, and so is terminal.tls.addr: no terminal could connect"))
 	}
 	if c.Limits.LookupHit > c.Limits.LookupBucket {
 		out = append(out, errors.New("limits.lookup_hit: more than limits.lookup_bucket, so that no look-up could ever be made"))

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	acquirer "example.com/ringback/switch"
+	"example.com/ringback/terminal"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 )
@@ -62,6 +63,11 @@ func TestConfig(t *testing.T) {
 		{"host timeout", "store: {path: a}\nkeys: {master_file: m}\nhost: {zmk_file: z, timeout: 60s}\n", "", "", "host.timeout: lte 55s"},
 		{"host timeout at the border", "store: {path: a}\nkeys: {master_file: m}\nhost: {zmk_file: z, timeout: 55s}\n", "", "", ""},
 		{"TLS without certificate", base + "terminal: {tls: {addr: \"127.0.0.1:1\"}}\n", "", "", "terminal.tls.certfile"},
+		{"no clear listener", base + "terminal: {addr: \"\", tls: {addr: \":1\", cert_file: c, key_file: k}}\n", "", "", ""},
+		{"no listener", base + "terminal: {addr: \"\"}\n", "", "", "no terminal could connect"},
+		{"no listener by the environment", base, "RINGBACK_TERMINAL_ADDR", "", "no terminal could connect"},
+		{"a rate below none", base + "terminal: {rate_per_terminal: -1}\n", "", "", "terminal.rateperterminal"},
+		{"rates", base + "terminal: {max_per_address: 1, accepts_per_second: 1, rate_per_terminal: 1, rate_per_connection: 1, rate_of_strangers: 1}\n", "", "", ""},
 		{"demo in production", base + "production: true\ndemo: true\n", "", "", "refused while production"},
 		{"core files in production", base + "production: true\ndebug: {core_files: true}\n", "", "", "debug.core_files: refused while production"},
 		{"core files", base + "debug: {core_files: true}\n", "", "", ""},
@@ -114,6 +120,16 @@ func TestLimitsOfAnInstallation(t *testing.T) {
 			require.Equal(t, want.PayerBudget, got.PayerBudget)
 		}
 	}
+}
+
+// The figures of the terminals' side reach the server; those that are not set are its own.
+func TestTerminalLimits(t *testing.T) {
+	c := defaultConfig().Terminal
+	require.Equal(t, terminal.Limits{}, c.limits())
+	c.MaxConnections, c.MaxPerAddress, c.AcceptsPerSecond = 1, 2, 3
+	c.RatePerTerminal, c.RatePerConnection, c.RateOfStrangers, c.IdleTimeout = 4, 5, 6, 7
+	require.Equal(t, terminal.Limits{MaxConnections: 1, PerAddress: 2, AcceptsPerSecond: 3, TerminalRate: 4, ConnectionRate: 5,
+		StrangerRate: 6, IdleTimeout: 7}, c.limits())
 }
 
 func TestParseProfile(t *testing.T) {

@@ -35,7 +35,9 @@ func serve(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	log.Info().Stringer("addr", app.listeners[0].Addr()).Bool("demo", c.Demo).Bool("production", c.Production).Msg("serving terminals")
+	for _, l := range app.listeners {
+		log.Info().Stringer("addr", l.Addr()).Bool("demo", c.Demo).Bool("production", c.Production).Msg("serving terminals")
+	}
 	if err := app.run(ctx, func() { fmt.Println("ready") }); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -22,6 +23,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/ringback/spec/pos"
 	"example.com/ringback/terminal/emulator"
 	"github.com/stretchr/testify/require"
 )
@@ -115,27 +117,61 @@ func terminalAt(t *testing.T, addr string, dial func(context.Context, string) (n
 	return term
 }
 
-// The second listener speaks TLS and nothing else.
+// The listener for TLS speaks TLS and nothing else: beside a plain one, and, where TLS is required, alone. A sign-on in clear
+// is not answered in clear and leaves the terminal as it was.
 func TestTLS(t *testing.T) {
-	w := newWorld(t, 5*time.Second)
-	w.stopSwitch()
-	pool := writeCertificate(t, w.dir)
-	b, err := os.ReadFile(w.config())
-	require.NoError(t, err)
-	text := strings.Replace(string(b), `terminal: {addr: "127.0.0.1:0"}`,
-		`terminal: {addr: "127.0.0.1:0", tls: {addr: "127.0.0.1:0", cert_file: cert.pem, key_file: cert.key}}`, 1)
-	require.NoError(t, os.WriteFile(w.config(), []byte(text), 0o600))
-	w.startSwitch()
-	addr := w.app.listeners[1].Addr().String()
-	secure := terminalAt(t, addr, func(ctx context.Context, addr string) (net.Conn, error) {
-		d := tls.Dialer{Config: &tls.Config{RootCAs: pool, ServerName: "ringback.test"}}
-		return d.DialContext(ctx, "tcp", addr)
-	})
-	_, err = secure.Pay(t.Context(), payment(1234), holder{[]string{"123456"}})
-	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	require.Error(t, terminalAt(t, addr, nil).SignOn(ctx, "003"), "a clear sign-on is refused")
+	for _, plain := range []string{"127.0.0.1:0", ""} {
+		t.Run("plain "+plain, func(t *testing.T) {
+			w := newWorld(t, 5*time.Second)
+			w.stopSwitch()
+			pool := writeCertificate(t, w.dir)
+			b, err := os.ReadFile(w.config())
+			require.NoError(t, err)
+			text := strings.Replace(string(b), `terminal: {addr: "127.0.0.1:0"}`,
+				`terminal: {addr: "`+plain+`", tls: {addr: "127.0.0.1:0", cert_file: cert.pem, key_file: cert.key}}`, 1)
+			require.NoError(t, os.WriteFile(w.config(), []byte(text), 0o600))
+			w.startSwitch()
+			require.Len(t, w.app.listeners, map[bool]int{true: 1, false: 2}[plain == ""])
+			addr := w.app.listeners[len(w.app.listeners)-1].Addr().String()
+			before := w.books()
+			w.requireNoClearAnswer(addr)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			require.Error(t, terminalAt(t, addr, nil).SignOn(ctx, "003"), "a clear sign-on is refused")
+			require.Equal(t, before, w.books())
+			require.Zero(t, w.app.Terminal.Stats().Frames)
+			secure := terminalAt(t, addr, func(ctx context.Context, addr string) (net.Conn, error) {
+				d := tls.Dialer{Config: &tls.Config{RootCAs: pool, ServerName: "ringback.test"}}
+				return d.DialContext(ctx, "tcp", addr)
+			})
+			_, err = secure.Pay(t.Context(), payment(1234), holder{[]string{"123456"}})
+			require.NoError(t, err)
+		})
+	}
+}
+
+// requireNoClearAnswer sends a sign-on in clear: what comes back is a TLS alert, or nothing.
+func (w *world) requireNoClearAnswer(addr string) {
+	w.t.Helper()
+	signOn := pos.New(pos.MTISignOn)
+	signOn.SetEnvelope(pos.DefaultEnvelope())
+	for id, v := range map[int]string{11: "000001", 41: "10000001", 42: "898110000000001", 60: "00000000003"} {
+		signOn.Set(id, v)
+	}
+	frame, err := signOn.Pack()
+	require.NoError(w.t, err)
+	nc, err := net.Dial("tcp", addr)
+	require.NoError(w.t, err)
+	defer func() { require.NoError(w.t, nc.Close()) }()
+	_, err = nc.Write(pos.AppendFrame(nil, frame))
+	require.NoError(w.t, err)
+	require.NoError(w.t, nc.SetReadDeadline(time.Now().Add(time.Minute)))
+	answer, err := io.ReadAll(nc)
+	require.NotErrorIs(w.t, err, os.ErrDeadlineExceeded)
+	if len(answer) > 0 {
+		const alert = 21
+		require.EqualValues(w.t, alert, answer[0])
+	}
 }
 
 // writeCertificate makes a certificate that signs itself.

@@ -30,7 +30,8 @@ type world struct {
 	log      *lockedBuffer
 	frames   *lockedBuffer // everything that terminals sent, in clear
 	stop     context.CancelFunc
-	ended    chan error // nil: no switch runs
+	ended    chan error   // nil: no switch runs
+	tune     []func(*App) // applied to the switch before it runs
 }
 
 // lockedBuffer is a log that many write to.
@@ -51,10 +52,16 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
+// unguarded takes the limits away that stop a peer which sends forged messages, for tests of what lies behind.
+func unguarded(a *App) {
+	l := &a.Terminal.Limits
+	l.WrongMACs, l.Turn, l.StrangerRate = 1<<30, 1<<30, 1<<30
+}
+
 // newWorld starts everything with a short host timeout, so that silence is soon over.
-func newWorld(t *testing.T, timeout time.Duration) *world {
+func newWorld(t *testing.T, timeout time.Duration, tune ...func(*App)) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), log: &lockedBuffer{}, frames: &lockedBuffer{}}
+	w := &world{t: t, dir: t.TempDir(), log: &lockedBuffer{}, frames: &lockedBuffer{}, tune: tune}
 	w.startHost("127.0.0.1:0")
 	_, err := initialise(w.dir, true)
 	require.NoError(t, err)
@@ -89,6 +96,9 @@ func (w *world) startSwitchWith(change func(*App)) {
 	app, err := newApp(ctx, w.config(), zerolog.New(w.log))
 	require.NoError(w.t, err)
 	change(app)
+	for _, tune := range w.tune {
+		tune(app)
+	}
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	w.app, w.ended = app, ended
 	go func() { ended <- app.run(ctx, func() { close(ready) }) }()
