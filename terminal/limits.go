@@ -27,7 +27,7 @@ type Limits struct {
 
 	// Turn is how many frames of a connection are taken in a row while more of them wait: 2. Then it rests for a
 	// millisecond and others have their turn. Half of it for a connection on which no terminal has shown its key,
-	// sixteen times as many for one on which several have.
+	// InFlight for one on which several have.
 	Turn int
 }
 

@@ -21,7 +21,7 @@ func (l *Limits) turn(s standing) int {
 	case stranger:
 		return max(1, l.Turn/2)
 	case carrier:
-		return 16 * l.Turn
+		return max(l.Turn, l.InFlight)
 	}
 	return l.Turn
 }
