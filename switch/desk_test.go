@@ -61,9 +61,11 @@ func TestStatement(t *testing.T) {
 			state State
 		}{{payerNumber, 100, Approved}, {"13900139002", 1000, Paid}, {payerNumber, 200, Settled}, {payerNumber, 5000, Reversed}, {"13900139003", 300, Paying}} {
 			n := o.paid(t, NoticeDebited, v.state)
-			tx := o.rows[n.Transaction]
-			tx.Payer, tx.Amount, tx.Memo = mustMSISDN(t, v.payer), v.fen, fmt.Sprint("memo", i)
-			o.rows[n.Transaction] = tx
+			o.edit(func() {
+				tx := o.rows[n.Transaction]
+				tx.Payer, tx.Amount, tx.Memo = mustMSISDN(t, v.payer), v.fen, fmt.Sprint("memo", i)
+				o.rows[n.Transaction] = tx
+			})
 		}
 		today := DateOf(time.Now())
 		s, err := o.StatementOf(t.Context(), o.payee(t, payeeNumber), today, today)

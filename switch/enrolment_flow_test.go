@@ -220,7 +220,10 @@ func TestNumberIsTakenMeanwhile(t *testing.T) {
 		o.say(t, payeeNumber, "改号 "+strangerNumber)
 		o.say(t, payeeNumber, "确认 "+o.code(t, payeeNumber))
 		o.say(t, strangerNumber, "确认 "+o.code(t, strangerNumber))
-		_, err := o.desk.effect(Effect{Payee: Payee{Number: mustMSISDN(t, strangerNumber), Status: PayeeActive}})
+		var err error
+		o.edit(func() {
+			_, err = o.desk.effect(Effect{Payee: Payee{Number: mustMSISDN(t, strangerNumber), Status: PayeeActive}})
+		})
 		require.NoError(t, err)
 		time.Sleep(25 * time.Hour)
 		o.rest()

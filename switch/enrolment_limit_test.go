@@ -234,9 +234,11 @@ func TestSilentNumber(t *testing.T) {
 		}
 	})
 	open(t, func(t *testing.T, o *office) {
-		p := o.people[1]
-		p.Alive = time.Now().Add(-91 * day)
-		o.people[1] = p
+		o.edit(func() {
+			p := o.people[1]
+			p.Alive = time.Now().Add(-91 * day)
+			o.people[1] = p
+		})
 		o.say(t, payeeNumber, "恢复")
 		o.say(t, payeeNumber, o.code(t, payeeNumber))
 		require.False(t, o.payee(t, payeeNumber).Dormant(time.Now(), 90*day))

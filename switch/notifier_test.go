@@ -19,9 +19,11 @@ func (o *office) paid(t testing.TB, kind NoticeKind, state State) Notice {
 	require.NoError(t, err)
 	tx := Transaction{ID: id, Version: 1, State: state, Key: TerminalKey{Date: DateOf(time.Now())}, Amount: 1234, Payer: mustMSISDN(t, payerNumber),
 		PayeeNumber: mustMSISDN(t, payeeNumber), Payee: PayeeRef{1, 1}, PayeeName: "王*明", Memo: "房租", Opened: time.Now(), Answered: time.Now()}
-	o.rows[id] = tx
 	n := Notice{Transaction: id, Kind: kind, Created: time.Now()}
-	o.addNotice(n)
+	o.edit(func() {
+		o.rows[id] = tx
+		o.addNotice(n)
+	})
 	return n
 }
 
@@ -96,8 +98,10 @@ func TestUndoneWhileADeviceHasIt(t *testing.T) {
 			}
 		}
 		var n Notice
+		o.sms.mu.Lock()
 		o.sms.fail = func(Message) (Handed, error) { withdraw(n); return Handed{}, nil }
 		n = o.paid(t, NoticeDebited, Approved)
+		o.sms.mu.Unlock()
 		o.rest()
 		require.Equal(t, NoticeWithdrawn, o.notice(t, n).State)
 		require.Equal(t, 1, o.notice(t, n).Tries)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -67,6 +66,7 @@ func open(t *testing.T, f func(t *testing.T, o *office), options ...func(*Enrolm
 		ended := make(chan error, 2)
 		go func() { ended <- o.Enrolments.Run(ctx) }()
 		go func() { ended <- o.notifier.Run(ctx) }()
+		synctest.Wait()
 		f(t, o)
 		cancel()
 		require.NoError(t, errors.Join(<-ended, <-ended))
@@ -205,11 +205,4 @@ func (o *office) payee(t testing.TB, number string) *Payee {
 	p, err := o.desk.PayeeByNumber(t.Context(), mustMSISDN(t, number))
 	require.NoError(t, err)
 	return p
-}
-
-func (o *office) states(limit int) (out []string) {
-	for _, e := range slices.Backward(o.pick(limit, func(Enrolment) bool { return true })) {
-		out = append(out, e.State.String())
-	}
-	return out
 }

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"crypto/tls"
 	"net"
 	"net/netip"
 	"sync"
@@ -114,6 +115,42 @@ type conn struct {
 	net.Conn
 	owner *listener
 	end   time.Time
+
+	mu    sync.Mutex
+	after func() // called when the peer has been told, or can be told no more; nil: nothing waits for that
+}
+
+// keptOf is the listener's connection under what a session sees of it; nil when it has none.
+func keptOf(c net.Conn) *conn {
+	if secure, ok := c.(*tls.Conn); ok {
+		c = secure.NetConn()
+	}
+	kept, _ := c.(*conn)
+	return kept
+}
+
+// answering calls done behind the next write, or when the connection is closed.
+func (c *conn) answering(done func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.after = done
+}
+
+// answered calls what waits for an answer.
+func (c *conn) answered() {
+	c.mu.Lock()
+	after := c.after
+	c.after = nil
+	c.mu.Unlock()
+	if after != nil {
+		after()
+	}
+}
+
+// Write implements [net.Conn].
+func (c *conn) Write(b []byte) (int, error) {
+	defer c.answered()
+	return c.Conn.Write(b)
 }
 
 func (c *conn) SetDeadline(t time.Time) error      { return c.Conn.SetDeadline(c.clip(t)) }
@@ -122,6 +159,7 @@ func (c *conn) SetWriteDeadline(t time.Time) error { return c.Conn.SetWriteDeadl
 
 // Close implements [net.Conn].
 func (c *conn) Close() error {
+	defer c.answered()
 	c.owner.forget(c)
 	return c.Conn.Close()
 }

@@ -111,10 +111,20 @@ func (s *session) Data(r io.Reader) error {
 	if !ok {
 		return errEnding
 	}
-	defer done()
+	defer s.layDown(done)
 	ctx, cancel := context.WithTimeout(ctx, maxHandling)
 	defer cancel()
 	return s.server.reply(s.server.mail.take(ctx, delivery{ip: peerIP(s.conn.Conn()), helo: s.conn.Hostname(), envelope: s.envelope, to: s.to, raw: raw}))
+}
+
+// layDown lays a message down when its peer has been told: the line goes out behind Data, and the end of the server waits
+// for it.
+func (s *session) layDown(done func()) {
+	if kept := keptOf(s.conn.Conn()); kept != nil {
+		kept.answering(done)
+		return
+	}
+	done()
 }
 
 // peerIP is the peer's address; nil when it has none.
