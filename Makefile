@@ -5,6 +5,7 @@ FUZZTIME ?= 5s
 TESTFLAGS ?=
 ROUNDS ?= 200
 SEEDS ?= 5010
+STACKSEEDS ?= $(shell expr $(SEEDS) / 10)
 SEED ?= 1
 PROGRAMS := ringbackd ringpos ringhost
 
@@ -41,12 +42,12 @@ hostile:
 	$(GO) test -run 'Canar|EveryBit|ForgedSignOn|Replay|BlockWhile|Alike' -v ./cmd/ringbackd
 	$(GO) test -run '^$$' -bench 'Hostile|Refusals' -benchtime 1x -count 5 ./terminal ./cmd/ringbackd
 
-# SEEDS runs of the simulated core, about 200 payments each: a million by default; then a tenth as many, 12 payments each, of
-# the full stack, whose database files stay in memory where that is possible. docs/reliability.md says what they are.
+# SEEDS runs of the simulated core, about 200 payments each: a million by default; then STACKSEEDS, 12 payments each, of the
+# full stack, whose database files stay in memory where that is possible. docs/reliability.md says what they are.
 sim:
 	SEEDS=$(SEEDS) GOGC=400 $(GO) test -count=1 -v -timeout 1h -run '^TestCoreSeeds$$' ./switch/sim
 	if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi; \
-	SIMSEEDS=$$(($(SEEDS) / 10)) $(GO) test -count=1 -v -timeout 1h -run '^TestStack(Seeds|Worlds)$$' ./switch/sim
+	SIMSEEDS=$(STACKSEEDS) $(GO) test -count=1 -v -timeout 1h -run '^TestStack(Seeds|Worlds)$$' ./switch/sim
 
 # Ten million payments.
 sim-long:
@@ -61,13 +62,17 @@ lint:
 	if [ -x "$$tool" ]; then "$$tool" ./...; \
 	else echo "lint: staticcheck is not installed, nothing was checked"; fi
 
-# Every fuzz target in turn, FUZZTIME each.
+# Every fuzz target in turn, FUZZTIME each. A package is built once for all of its targets; what is found interesting is kept in
+# Go's build cache.
 fuzz:
-	@list=$$($(GO) test -list '^Fuzz' ./...) || { echo "$$list"; exit 1; }; \
-	echo "$$list" | awk '/^Fuzz/ {name[n++] = $$1} /^ok/ {for (i = 0; i < n; i++) print $$2, name[i]; n = 0}' | \
-	while read -r package name; do \
-		echo "fuzz $$package $$name"; \
-		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
+	for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
+		$(GO) test -c -fuzz=. -o "$$tmp/fuzz.test" "$$dir" || exit 1; \
+		cache="$$($(GO) env GOCACHE)/fuzz/$$($(GO) list "$$dir")"; \
+		for name in $$(grep -h '^func Fuzz' "$$dir"/*_test.go | sed 's/^func \(Fuzz[A-Za-z0-9]*\).*/\1/'); do \
+			echo "fuzz $$dir $$name"; \
+			(cd "$$dir" && "$$tmp/fuzz.test" -test.run '^$$' -test.fuzz "^$$name\$$" -test.fuzztime $(FUZZTIME) -test.fuzzcachedir "$$cache") || exit 1; \
+		done; \
 	done
 
 clean:
