@@ -33,6 +33,7 @@ type canaryWorld struct {
 func newCanaryWorld(t *testing.T) *canaryWorld {
 	w := &canaryWorld{world: newWorld(t, 1500*time.Millisecond), canaries: born(t)}
 	require.NoError(t, w.host.Close()) // and again, with the canary's account
+	require.Eventually(t, func() bool { return w.app.Network.Ready() != nil }, 10*time.Second, time.Millisecond, "the links are seen to be gone")
 	accounts := append(mockhost.DemoAccounts(), mockhost.Account{PAN: canaryCard, PIN: canaryPIN, Expiry: "3012",
 		Status: mockhost.StatusNormal, Institution: "01020000", BalanceFen: 1_000_000})
 	var err error
