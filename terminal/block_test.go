@@ -69,6 +69,22 @@ func TestBlockAtWork(t *testing.T) {
 	}
 }
 
+// What strangers say under the terminal's number in between changes nothing.
+func TestBlockWithStrangers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, p, c, d := bubble(t)
+		w.block("10000001", true)
+		stranger := p.dial(t)
+		for range 3 {
+			require.Equal(t, "58", stranger.ask(spoilt(d.inquiry(1, nil))).Get(39))
+		}
+		require.Zero(t, w.Stats().Expelled)
+		require.Equal(t, "58", c.ask(d.inquiry(12, nil)).Get(39))
+		c.requireClosed()
+		require.Equal(t, "58", stranger.ask(d.inquiry(1, nil)).Get(39))
+	})
+}
+
 // A terminal that was blocked before it came stays connected and hears 58, also for an undo: it has no key that one could
 // be made with.
 func TestBlockedFromTheStart(t *testing.T) {

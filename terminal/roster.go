@@ -134,12 +134,17 @@ func (r *roster) gone(c *conn) {
 	}
 }
 
-// alone reports whether the terminal is at work on c, and no other is.
-func (r *roster) alone(c *conn, id acquirer.TerminalID) bool {
+// dismiss ends the work of a terminal on c, where it is at work, and reports whether no other is there. Elsewhere it stays: its
+// own connection is to hear of it.
+func (r *roster) dismiss(c *conn, id acquirer.TerminalID) (alone bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m := r.members[id]
-	return c.port != nil && m != nil && m.at == c.port && !c.port.work.others(id)
+	if c.port == nil || m == nil || m.at != c.port {
+		return false
+	}
+	m.at = nil
+	return !c.port.work.others(id)
 }
 
 // wrong counts a wrong F64. With too many in a row it reports that the connection should end, or, where it carries

@@ -159,10 +159,9 @@ func (q *session) dismiss(err error) {
 	if acquirer.CodeOf(err) != acquirer.CodeBlocked {
 		return
 	}
-	if q.server.roster.alone(q.conn, q.id) {
+	if q.server.roster.dismiss(q.conn, q.id) {
 		q.last = errBlocked
 	}
-	q.server.roster.leave(q.id)
 }
 
 // identify asks who sent the request. The terminal is remembered even if it is refused: the refusal is signed.
