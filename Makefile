@@ -38,8 +38,8 @@ crash: build
 
 # Attacks in full number, which the race detector would stretch, and the measurements of docs/security.md.
 hostile:
-	$(GO) test -run 'Harvest|BusyShop|Forged|Mutated|Lying|Reset|HalfFrames|SlowLoris|Stalled|Crowd|Flood|HostLimit' -v ./terminal
-	$(GO) test -run 'Canar|EveryBit|ForgedSignOn|Replay|BlockWhile|Alike' -v ./cmd/ringbackd
+	$(GO) test -run 'Harvest|BusyShop|Forged|Mutated|Lying|Reset|HalfFrames|SlowLoris|Stalled|Crowd|Flood|HostLimit|Block|SignOn|Trace|WrongMAC|Rate|Turns|Address' -v ./terminal
+	$(GO) test -run 'Canar|EveryBit|ForgedSignOn|Replay|BlockWhile|Clone|TLS|Alike' -v ./cmd/ringbackd
 	$(GO) test -run '^$$' -bench 'Hostile|Refusals' -benchtime 1x -count 5 ./terminal ./cmd/ringbackd
 
 # SEEDS runs of the simulated core, about 200 payments each: a million by default; then STACKSEEDS, 12 payments each, of the
