@@ -147,9 +147,6 @@ func (s *Switch) reverse(ctx context.Context, r Reversal) error {
 	if err != nil {
 		return fmt.Errorf("reading the debit of a reversal: %w", err)
 	}
-	if t.State == Reversed {
-		return nil // the queue was read before somebody finished it
-	}
 	wait, cancel := context.WithTimeout(ctx, s.Limits.HostTimeout)
 	code, err := s.Network.Reverse(wait, r, t)
 	cancel()
