@@ -60,11 +60,8 @@ func TestStatement(t *testing.T) {
 			fen   Fen
 			state State
 		}{{payerNumber, 100, Approved}, {"13900139002", 1000, Paid}, {payerNumber, 200, Settled}, {payerNumber, 5000, Reversed}, {"13900139003", 300, Paying}} {
-			n := o.paid(t, NoticeDebited, v.state)
-			o.edit(func() {
-				tx := o.rows[n.Transaction]
+			o.paid(t, NoticeDebited, v.state, func(tx *Transaction) {
 				tx.Payer, tx.Amount, tx.Memo = mustMSISDN(t, v.payer), v.fen, fmt.Sprint("memo", i)
-				o.rows[n.Transaction] = tx
 			})
 		}
 		today := DateOf(time.Now())

@@ -41,7 +41,7 @@ func TestRegister(t *testing.T) {
 func TestChannelLearnsNothing(t *testing.T) {
 	open(t, func(t *testing.T, o *office) {
 		blocked := mustMSISDN(t, "13800138002")
-		_, err := o.desk.effect(Effect{Payee: Payee{Ref: PayeeRef{0, 1}, Number: blocked, Name: "李明", Status: PayeeBlocked, Card: mustPAN(t, otherCard)}})
+		err := o.ChangePayee(t.Context(), Effect{Payee: Payee{Ref: PayeeRef{0, 1}, Number: blocked, Name: "李明", Status: PayeeBlocked, Card: mustPAN(t, otherCard)}})
 		require.NoError(t, err)
 		for _, kind := range []RequestKind{RequestRegister, RequestChangeCard, RequestSuspend, RequestResume, RequestDelete, RequestSee, RequestResend} {
 			var replies []Reply
@@ -85,7 +85,7 @@ func TestRefusedAtOnce(t *testing.T) {
 		} {
 			r := o.say(t, strangerNumber, text)
 			if r.Outcome == OutcomeLimited {
-				o.uses = map[string]*used{}
+				o.forgiveAll()
 				r = o.say(t, strangerNumber, text)
 			}
 			require.Equal(t, OutcomeRefused, r.Outcome, text)
@@ -150,18 +150,18 @@ func TestBankAnswers(t *testing.T) {
 
 // The old card pays until the waiting time is over; number and devices as they were hear of it at once.
 func TestChangeCard(t *testing.T) {
-	open(t, func(t *testing.T, o *office) {
-		mail := &pigeon{kind: DeviceEmail}
-		o.desk.contact[1] = Contact{Routes: []Route{{Kind: DeviceEmail, Address: Address{DeviceEmail, "wang@mail.test"}}}}
-		o.notifier.posts[DeviceEmail] = &post{device: mail, woken: make(chan struct{}, 1)} // no worker: it stays in the outbox
+	synctest.Test(t, func(t *testing.T) {
+		o, mail := newOffice(t), &pigeon{kind: DeviceEmail}
+		o.notifier.Use(mail)
+		o.wishes(Contact{Routes: []Route{{Kind: DeviceEmail, Address: Address{DeviceEmail, "wang@mail.test"}}}})
+		end := o.begin(t)
 		o.say(t, payeeNumber, "改卡 6228 4800 0000 0000 018")
 		require.Equal(t, "王小明", o.bank.asked[0].Name, "the registered name and the new card")
 		r := o.say(t, payeeNumber, "确认"+o.code(t, payeeNumber))
 		require.Equal(t, OutcomeConfirmed, r.Outcome)
 		require.WithinDuration(t, time.Now().Add(24*time.Hour), r.Effective, time.Minute)
 		require.Equal(t, []string{"code", "staged"}, o.sms.kinds(payeeNumber))
-		staged := o.notes(10, func(n Notice) bool { return n.Fixed && n.Kind == NoticeStaged && n.Device == DeviceEmail })
-		require.Len(t, staged, 1)
+		require.Equal(t, []string{"staged"}, mail.kinds("wang@mail.test"))
 
 		time.Sleep(24*time.Hour - time.Minute)
 		o.rest()
@@ -175,6 +175,7 @@ func TestChangeCard(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, payeeCard, before.Card.Reveal(), "what was confirmed before pays the card of then")
 		require.Equal(t, []string{"code", "staged", "active"}, o.sms.kinds(payeeNumber))
+		end()
 	})
 }
 
@@ -220,11 +221,7 @@ func TestNumberIsTakenMeanwhile(t *testing.T) {
 		o.say(t, payeeNumber, "改号 "+strangerNumber)
 		o.say(t, payeeNumber, "确认 "+o.code(t, payeeNumber))
 		o.say(t, strangerNumber, "确认 "+o.code(t, strangerNumber))
-		var err error
-		o.edit(func() {
-			_, err = o.desk.effect(Effect{Payee: Payee{Number: mustMSISDN(t, strangerNumber), Status: PayeeActive}})
-		})
-		require.NoError(t, err)
+		require.NoError(t, o.ChangePayee(t.Context(), Effect{Payee: Payee{Number: mustMSISDN(t, strangerNumber), Status: PayeeActive}}))
 		time.Sleep(25 * time.Hour)
 		o.rest()
 		require.Equal(t, EnrolmentRefused, o.last().State)
@@ -262,7 +259,7 @@ func TestSuspendResumeDelete(t *testing.T) {
 			require.Equal(t, v.want, o.payee(t, payeeNumber).Status, v.text)
 			time.Sleep(time.Minute)
 		}
-		o.uses = map[string]*used{}
+		o.forgiveAll()
 		o.say(t, payeeNumber, "注销")
 		o.say(t, payeeNumber, "确认 "+o.code(t, payeeNumber))
 		_, err := o.desk.PayeeByNumber(t.Context(), mustMSISDN(t, payeeNumber))

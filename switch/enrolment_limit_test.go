@@ -234,11 +234,9 @@ func TestSilentNumber(t *testing.T) {
 		}
 	})
 	open(t, func(t *testing.T, o *office) {
-		o.edit(func() {
-			p := o.people[1]
-			p.Alive = time.Now().Add(-91 * day)
-			o.people[1] = p
-		})
+		p := o.payee(t, payeeNumber)
+		p.Alive = time.Now().Add(-91 * day)
+		require.NoError(t, o.ChangePayee(t.Context(), Effect{Payee: *p}))
 		o.say(t, payeeNumber, "恢复")
 		o.say(t, payeeNumber, o.code(t, payeeNumber))
 		require.False(t, o.payee(t, payeeNumber).Dormant(time.Now(), 90*day))

@@ -12,18 +12,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// paid puts a payment into the journal, and a notice about it into the outbox.
-func (o *office) paid(t testing.TB, kind NoticeKind, state State) Notice {
+// paid puts a payment into the journal, as the options change it, and a notice about it into the outbox.
+func (o *office) paid(t testing.TB, kind NoticeKind, state State, options ...func(*Transaction)) Notice {
 	t.Helper()
 	id, err := o.NewID(time.Now())
 	require.NoError(t, err)
 	tx := Transaction{ID: id, Version: 1, State: state, Key: TerminalKey{Date: DateOf(time.Now())}, Amount: 1234, Payer: mustMSISDN(t, payerNumber),
 		PayeeNumber: mustMSISDN(t, payeeNumber), Payee: PayeeRef{1, 1}, PayeeName: "王*明", Memo: "房租", Opened: time.Now(), Answered: time.Now()}
+	for _, option := range options {
+		option(&tx)
+	}
+	o.memory.mu.Lock()
+	o.rows[id] = tx
+	o.memory.mu.Unlock()
 	n := Notice{Transaction: id, Kind: kind, Created: time.Now()}
-	o.edit(func() {
-		o.rows[id] = tx
-		o.addNotice(n)
-	})
+	require.NoError(t, o.Remind(t.Context(), n))
 	return n
 }
 
@@ -54,7 +57,7 @@ func TestPayerIsTold(t *testing.T) {
 // The payee is told after the payout, with the payer's whole number, by the devices that he wished for.
 func TestPayeeIsTold(t *testing.T) {
 	open(t, func(t *testing.T, o *office) {
-		o.desk.contact[1] = Contact{Language: English}
+		o.wishes(Contact{Language: English})
 		early := o.paid(t, NoticePaidOut, Settled)
 		n := o.paid(t, NoticePaidOut, Paid)
 		o.rest()
@@ -88,27 +91,25 @@ func TestUndoneDebitIsNotTold(t *testing.T) {
 // payer is told of the undo. One that is withdrawn before is given to no device.
 func TestUndoneWhileADeviceHasIt(t *testing.T) {
 	open(t, func(t *testing.T, o *office) {
-		withdraw := func(n Notice) {
+		withdraw := func(id string) {
 			o.mu.Lock()
 			defer o.mu.Unlock()
 			for i := range o.outbox {
-				if o.outbox[i].ID() == n.ID() {
+				if o.outbox[i].ID() == id {
 					o.outbox[i].State = NoticeWithdrawn
 				}
 			}
 		}
-		var n Notice
-		o.sms.mu.Lock()
-		o.sms.fail = func(Message) (Handed, error) { withdraw(n); return Handed{}, nil }
-		n = o.paid(t, NoticeDebited, Approved)
-		o.sms.mu.Unlock()
+		o.sms.fails(func(m Message) (Handed, error) { withdraw(m.ID); return Handed{}, nil })
+		n := o.paid(t, NoticeDebited, Approved)
 		o.rest()
 		require.Equal(t, NoticeWithdrawn, o.notice(t, n).State)
 		require.Equal(t, 1, o.notice(t, n).Tries)
 		require.Len(t, o.sms.got, 1)
 
+		o.sms.fails(nil)
 		early := o.paid(t, NoticeDebited, Approved)
-		withdraw(early)
+		withdraw(early.ID())
 		undone := o.paid(t, NoticeUndone, Reversed)
 		o.rest()
 		require.Zero(t, o.notice(t, early).Tries)
@@ -180,9 +181,9 @@ func TestNextDevice(t *testing.T) {
 					return func(Message) (Handed, error) { tries[i]++; return Handed{}, err }
 				}
 				mail := &pigeon{kind: DeviceEmail, fail: failing(1, v.mail)}
-				o.sms.fail = failing(0, v.sms)
+				o.sms.fails(failing(0, v.sms))
 				o.notifier.Use(mail)
-				o.desk.contact[1] = Contact{Routes: []Route{{Kind: DevicePC, Address: Address{DevicePC, "x"}}, {Kind: DeviceSMS}, {Kind: DeviceEmail, Address: Address{DeviceEmail, "wang@mail.test"}}}}
+				o.wishes(Contact{Routes: []Route{{Kind: DevicePC, Address: Address{DevicePC, "x"}}, {Kind: DeviceSMS}, {Kind: DeviceEmail, Address: Address{DeviceEmail, "wang@mail.test"}}}})
 				n := o.paid(t, NoticePaidOut, Paid)
 				ctx, cancel := context.WithCancel(t.Context())
 				ended := make(chan error)
@@ -200,7 +201,8 @@ func TestNextDevice(t *testing.T) {
 				}
 				require.Equal(t, want, o.notifier.Stats())
 				if got.State == NoticeDead {
-					o.sms.fail, mail.fail = nil, nil
+					o.sms.fails(nil)
+					mail.fails(nil)
 					require.NoError(t, o.notifier.Retry(t.Context(), n.ID()))
 					time.Sleep(time.Minute)
 					synctest.Wait()
@@ -218,16 +220,14 @@ func TestNextDevice(t *testing.T) {
 func TestDeviceIsDown(t *testing.T) {
 	open(t, func(t *testing.T, o *office) {
 		tries := 0
-		o.sms.fail = func(Message) (Handed, error) { tries++; return Handed{}, fmt.Errorf("unbound: %w", ErrDeviceDown) }
+		o.sms.fails(func(Message) (Handed, error) { tries++; return Handed{}, fmt.Errorf("unbound: %w", ErrDeviceDown) })
 		n := o.paid(t, NoticeDebited, Approved)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		require.Equal(t, NoticeQueued, o.notice(t, n).State)
 		require.Zero(t, o.notice(t, n).Tries)
 		require.InDelta(t, 12, tries, 3)
-		o.sms.mu.Lock()
-		o.sms.fail = nil
-		o.sms.mu.Unlock()
+		o.sms.fails(nil)
 		time.Sleep(2 * devicePause)
 		synctest.Wait()
 		require.Equal(t, NoticeHanded, o.notice(t, n).State)
@@ -239,14 +239,14 @@ func TestOrderOfOneAddress(t *testing.T) {
 	open(t, func(t *testing.T, o *office) {
 		var order []string
 		fails := 3
-		o.sms.fail = func(m Message) (Handed, error) {
+		o.sms.fails(func(m Message) (Handed, error) {
 			if m.To.Reveal() == payerNumber && fails > 0 {
 				fails--
 				return Handed{}, errors.New("not now")
 			}
 			order = append(order, m.ID)
 			return Handed{}, nil
-		}
+		})
 		first := o.paid(t, NoticeDebited, Approved)
 		second := o.paid(t, NoticeDebited, Approved)
 		third := o.paid(t, NoticeDebited, Approved)
@@ -275,13 +275,11 @@ func TestReceipts(t *testing.T) {
 
 		// A receipt that overtakes the answer to the Send is to be offered again.
 		hold, early := make(chan struct{}), errors.New("not asked")
-		o.sms.mu.Lock()
-		o.sms.fail = func(m Message) (Handed, error) {
+		o.sms.fails(func(m Message) (Handed, error) {
 			early = receipt(Receipt{Notice: m.ID, Delivered: true})
 			close(hold)
 			return Handed{Reference: "r"}, nil
-		}
-		o.sms.mu.Unlock()
+		})
 		quick := o.paid(t, NoticeDebited, Approved)
 		<-hold
 		o.rest()

@@ -52,9 +52,8 @@ func newOffice(t testing.TB, options ...func(*EnrolmentLimits)) *office {
 	o.notifier.Use(o.sms)
 	o.Enrolments = NewEnrolments(EnrolmentsConfig{Registry: o.desk, Numbers: numbers, Issuers: issuers, Templates: templates,
 		Steps: []Verifier{NewRuleCheck(numbers, issuers), NewBankCheck(o.bank, reference)}, Codes: key, Random: rand.Reader, Limits: limits, Noticed: o.notifier.Wake})
-	_, err = o.desk.effect(Effect{Payee: Payee{Ref: PayeeRef{0, 1}, Number: mustMSISDN(t, payeeNumber), Name: "王小明",
-		Card: mustPAN(t, payeeCard), Status: PayeeActive, Alive: time.Now()}})
-	require.NoError(t, err)
+	require.NoError(t, o.ChangePayee(t.Context(), Effect{Payee: Payee{Ref: PayeeRef{0, 1}, Number: mustMSISDN(t, payeeNumber), Name: "王小明",
+		Card: mustPAN(t, payeeCard), Status: PayeeActive, Alive: time.Now()}}))
 	return o
 }
 
@@ -62,15 +61,22 @@ func newOffice(t testing.TB, options ...func(*EnrolmentLimits)) *office {
 func open(t *testing.T, f func(t *testing.T, o *office), options ...func(*EnrolmentLimits)) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOffice(t, options...)
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 2)
-		go func() { ended <- o.Enrolments.Run(ctx) }()
-		go func() { ended <- o.notifier.Run(ctx) }()
-		synctest.Wait()
+		end := o.begin(t)
 		f(t, o)
+		end()
+	})
+}
+
+// begin starts the workers. From here on what they look at is changed under its lock alone.
+func (o *office) begin(t *testing.T) (end func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 2)
+	go func() { ended <- o.Enrolments.Run(ctx) }()
+	go func() { ended <- o.notifier.Run(ctx) }()
+	return func() {
 		cancel()
 		require.NoError(t, errors.Join(<-ended, <-ended))
-	})
+	}
 }
 
 // say hands in a text by SMS and waits until everything has come to rest.
@@ -176,6 +182,13 @@ func (p *pigeon) Send(_ context.Context, m Message) (Handed, error) {
 	return Handed{Reference: m.ID}, nil
 }
 
+// fails lets the device fail, or not: nil.
+func (p *pigeon) fails(f func(Message) (Handed, error)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fail = f
+}
+
 // to returns the texts sent to an address, the oldest first.
 func (p *pigeon) to(address string) (texts []string) {
 	p.mu.Lock()
@@ -198,6 +211,20 @@ func (p *pigeon) kinds(address string) (out []string) {
 		}
 	}
 	return out
+}
+
+// forgiveAll forgets what was counted.
+func (o *office) forgiveAll() {
+	o.desk.mu.Lock()
+	defer o.desk.mu.Unlock()
+	clear(o.uses)
+}
+
+// wishes sets how the first payee is told.
+func (o *office) wishes(c Contact) {
+	o.desk.mu.Lock()
+	defer o.desk.mu.Unlock()
+	o.desk.contact[1] = c
 }
 
 func (o *office) payee(t testing.TB, number string) *Payee {

@@ -52,15 +52,6 @@ func (d *desk) lock(op string, s EnrolmentState) (unlock func(), err error) {
 	return d.mu.Unlock, nil
 }
 
-// edit changes what is held behind the back of the workers.
-func (d *desk) edit(f func()) {
-	d.memory.mu.Lock()
-	defer d.memory.mu.Unlock()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	f()
-}
-
 func heardKey(c Channel, id string) string { return string(c) + "|" + id }
 
 func (d *desk) OpenEnrolment(_ context.Context, e *Enrolment, c EnrolmentChange) error {
