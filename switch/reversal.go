@@ -14,11 +14,20 @@ type saf struct {
 	woken chan struct{}
 	mu    sync.Mutex
 	busy  map[ID]bool
+	ended map[ID]bool // were under way and are no more, since the queue was read last
 }
 
 func (q *saf) init() {
 	q.woken = make(chan struct{}, 1)
 	q.busy = make(map[ID]bool)
+	q.ended = make(map[ID]bool)
+}
+
+// look says that the queue is about to be read.
+func (q *saf) look() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	clear(q.ended)
 }
 
 // wake makes the worker look at the queue now.
@@ -29,11 +38,12 @@ func (q *saf) wake() {
 	}
 }
 
-// take marks a reversal as under way; false: it is already, or enough are.
+// take marks a reversal as under way; false: it is already, or enough are, or it was when the queue was read, so that what
+// was read of it is no more true. Its end has woken the worker, which then reads it anew.
 func (q *saf) take(id ID) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.busy[id] || len(q.busy) >= reversalsAtOnce {
+	if q.busy[id] || q.ended[id] || len(q.busy) >= reversalsAtOnce {
 		return false
 	}
 	q.busy[id] = true
@@ -43,6 +53,7 @@ func (q *saf) take(id ID) bool {
 func (q *saf) drop(id ID) {
 	q.mu.Lock()
 	delete(q.busy, id)
+	q.ended[id] = true
 	q.mu.Unlock()
 	q.wake()
 }
@@ -60,6 +71,7 @@ func (s *Switch) runReversals(ctx context.Context) error {
 				return endOf(ctx, err)
 			}
 		}
+		s.saf.look()
 		due, err := s.Journal.Due(ctx, time.Now(), pageSize)
 		if err != nil {
 			return endOf(ctx, fmt.Errorf("reading the reversal queue: %w", err))
