@@ -20,8 +20,9 @@ var mayImport = map[string][]string{
 	"switch":                {},
 	"switch/hsm":            {"switch"},
 	"switch/channel/...":    {"switch"},
-	"switch/console":        {"switch"},
-	"switch/console/portal": {"switch"},
+	"switch/console":        {"switch", "switch/console/budget"},
+	"switch/console/budget": {},
+	"switch/console/portal": {"switch", "switch/console/budget"},
 	"switch/sim":            {"*"},
 	"store":                 {"switch", "store/faultvfs"}, // the second in tests only, which one there holds
 	"store/faultvfs":        {},

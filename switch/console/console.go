@@ -16,6 +16,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rs/zerolog"
+
+	"example.com/ringback/switch/console/budget"
 )
 
 // Figure is one number of a part of the switch, read when somebody asks.
@@ -46,7 +48,7 @@ func Handler(c Config) http.Handler {
 		Help: "HTTP requests that were refused, by status."}, []string{"status"})
 	registry.MustRegister(figures(c.Figures), collectors.NewGoCollector(), refused,
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	g := &gate{noisy: quiet(c.Log), admit: c.Admit, refused: refused, requests: newBudget(requestBurst, requestsPerSecond)}
+	g := &gate{noisy: quiet(c.Log), admit: c.Admit, refused: refused, requests: budget.New[client](maxClients, requestBurst, requestsPerSecond)}
 	mux := health(c)
 	mux.Handle("GET /metrics", g.forOperators(promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes})))
 	return g.bounded(mux)
@@ -54,7 +56,7 @@ func Handler(c Config) http.Handler {
 
 // Health serves /livez and /readyz of [Handler] and nothing else: for who balances load and has no certificate.
 func Health(c Config) http.Handler {
-	g := &gate{noisy: quiet(c.Log), requests: newBudget(requestBurst, requestsPerSecond)}
+	g := &gate{noisy: quiet(c.Log), requests: budget.New[client](maxClients, requestBurst, requestsPerSecond)}
 	return g.bounded(health(c))
 }
 

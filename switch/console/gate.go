@@ -6,6 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+
+	"example.com/ringback/switch/console/budget"
 )
 
 // gate refuses requests.
@@ -13,13 +15,13 @@ type gate struct {
 	noisy    zerolog.Logger
 	admit    func(commonName string) bool // nil: everybody
 	refused  *prometheus.CounterVec       // nil: not counted
-	requests *budget
+	requests *budget.Budget[client]
 }
 
 // bounded refuses a client that asks too often.
 func (g *gate) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !g.requests.take(clientOf(r.RemoteAddr)) {
+		if _, ok := g.requests.Take(clientOf(r.RemoteAddr)); !ok {
 			w.Header().Set("Retry-After", "1")
 			g.refuse(w, r, http.StatusTooManyRequests, "")
 			return

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -20,49 +19,6 @@ func TestClientOf(t *testing.T) {
 	} {
 		require.Equal(t, want, clientOf(addr).String(), addr)
 	}
-}
-
-func TestBudget(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(3, 2)
-		one, other := clientOf("192.0.2.1:1"), clientOf("192.0.2.2:1")
-		for range 3 {
-			require.True(t, b.take(one))
-		}
-		require.False(t, b.take(one))
-		require.True(t, b.empty(one))
-		require.True(t, b.take(other), "each client has its own")
-		require.False(t, b.empty(other))
-		time.Sleep(500*time.Millisecond - time.Nanosecond)
-		require.False(t, b.take(one))
-		time.Sleep(time.Millisecond)
-		require.True(t, b.take(one), "two a second")
-		require.False(t, b.take(one))
-		time.Sleep(time.Hour)
-		for range 3 {
-			require.True(t, b.take(one), "it holds no more than three")
-		}
-		require.False(t, b.take(one))
-	})
-}
-
-// However many clients come, the table is bounded; who is known keeps its bucket, the others share one.
-func TestBudgetOfACrowd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(2, 1)
-		number := func(i int) client { return clientOf(fmt.Sprintf("10.%d.%d.%d:1", i>>16, i>>8&255, i&255)) }
-		for i := range maxClients {
-			require.True(t, b.take(number(i)))
-		}
-		require.True(t, b.take(number(maxClients)))
-		require.True(t, b.take(number(maxClients+1)))
-		require.False(t, b.take(number(maxClients+2)), "the bucket of all others is empty")
-		require.True(t, b.take(number(0)), "who is known has its own")
-		require.Len(t, b.clients, maxClients)
-		time.Sleep(time.Second)
-		require.True(t, b.take(number(maxClients+3)), "those whose buckets are full are forgotten")
-		require.LessOrEqual(t, len(b.clients), 2)
-	})
 }
 
 func TestTooManyRequests(t *testing.T) {

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 
 	"github.com/rs/zerolog"
+
+	"example.com/ringback/switch/console/budget"
 )
 
 // TLS names the files of a listener that asks for clients' certificates, all PEM.
@@ -44,7 +46,7 @@ type Listener struct {
 	net.Listener
 	secure *tls.Config // nil: in clear
 	noisy  zerolog.Logger
-	failed *budget // of handshakes that come to nothing
+	failed *budget.Budget[client] // of handshakes that come to nothing
 
 	failures, refused atomic.Uint64
 
@@ -60,7 +62,7 @@ func Listen(addr string, secure *tls.Config, log zerolog.Logger) (*Listener, err
 		return nil, err
 	}
 	return &Listener{Listener: l, secure: secure, noisy: quiet(log), open: make(map[client]int),
-		failed: newBudget(handshakeBurst, handshakesPerMinute/60.0)}, nil
+		failed: budget.New[client](maxClients, handshakeBurst, handshakesPerMinute/60.0)}, nil
 }
 
 // Failures returns how many TLS connections came to nothing, and how many connections were refused for one of the limits.
@@ -92,7 +94,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 
 // admit counts a connection in, unless a limit is reached.
 func (l *Listener) admit(c client) bool {
-	if l.secure != nil && l.failed.empty(c) {
+	if l.secure != nil && l.failed.Empty(c) {
 		return false
 	}
 	l.mu.Lock()
@@ -117,7 +119,7 @@ func (l *Listener) leave(c *conn) {
 		return
 	}
 	l.failures.Add(1)
-	l.failed.take(c.client)
+	_, _ = l.failed.Take(c.client) // when there is none left it is empty already
 }
 
 // conn is a connection that is counted.

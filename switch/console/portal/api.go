@@ -153,7 +153,7 @@ func (p *Portal) apiAdmit(r *http.Request) (t token, opened bool, key string, re
 	if !shown {
 		t = newToken()
 	}
-	if wait, ok := p.bySession.take(t.public("limit")); !ok {
+	if wait, ok := p.bySession.Take(t.public("limit")); !ok {
 		f := tooMany(wait)
 		return "", false, "", &f
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	acquirer "example.com/ringback/switch"
+	"example.com/ringback/switch/console/budget"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 )
@@ -142,7 +143,7 @@ func newClient(t *testing.T) *client {
 	t.Helper()
 	o := newOffice()
 	p, _ := newPortal(t, o)
-	p.bySession, p.postsByClient, p.byClient = newBudget(100_000, 1), newBudget(100_000, 1), newBudget(100_000, 1)
+	p.bySession, p.postsByClient, p.byClient = budget.New[string](maxCounted, 100_000, 1), budget.New[string](maxCounted, 100_000, 1), budget.New[string](maxCounted, 100_000, 1)
 	b := newBrowser(t, p.Handler())
 	return &client{b, readDocument(t, b.get("/api/openapi.json").body), o, p}
 }
@@ -168,9 +169,9 @@ func TestDocument(t *testing.T) {
 		default:
 			c.ask(route, "")
 		}
-		c.p.byClient = newBudget(0, 1)
+		c.p.byClient = budget.New[string](maxCounted, 0, 1)
 		require.Equal(t, 429, c.ask(route, bodies[route.name]).StatusCode)
-		c.p.byClient = newBudget(100_000, 1)
+		c.p.byClient = budget.New[string](maxCounted, 100_000, 1)
 	}
 	require.Equal(t, 403, c.ask(routeOf("openSession"), "", "Sec-Fetch-Site", "cross-site").StatusCode)
 	require.Equal(t, 413, c.ask(routeOf("openSession"), strings.Repeat(" ", maxBody+1)).StatusCode)
@@ -388,7 +389,7 @@ func TestAPIReasons(t *testing.T) {
 // A session is bounded, whichever address it comes from.
 func TestAPISessionLimit(t *testing.T) {
 	c := newClient(t)
-	c.p.bySession = newBudget(2, 0.1)
+	c.p.bySession = budget.New[string](maxCounted, 2, 0.1)
 	session := fmt.Sprint("Bearer ", newToken())
 	for range 2 {
 		require.Equal(t, 202, c.ask(routeOf("suspend"), bodies["suspend"], "Authorization", session).StatusCode)

@@ -53,7 +53,7 @@ func (p *Portal) admit(w http.ResponseWriter, r *http.Request) (t token, id stri
 		p.refuse(w, r, refusal{status: http.StatusForbidden, slug: "stale-form"})
 		return "", "", false
 	}
-	if wait, ok := p.bySession.take(t.public("limit")); !ok {
+	if wait, ok := p.bySession.Take(t.public("limit")); !ok {
 		p.refuse(w, r, tooMany(wait))
 		return "", "", false
 	}

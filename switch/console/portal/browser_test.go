@@ -19,6 +19,7 @@ import (
 	"time"
 
 	acquirer "example.com/ringback/switch"
+	"example.com/ringback/switch/console/budget"
 	"github.com/chromedp/cdproto/emulation"
 	cdpnetwork "github.com/chromedp/cdproto/network"
 	cdppage "github.com/chromedp/cdproto/page"
@@ -45,7 +46,7 @@ func newChrome(t *testing.T) *chrome {
 	}
 	o := newOffice()
 	p, _ := newPortal(t, o)
-	p.bySession, p.postsByClient, p.byClient = newBudget(100_000, 1), newBudget(100_000, 1), newBudget(100_000, 1)
+	p.bySession, p.postsByClient, p.byClient = budget.New[string](maxCounted, 100_000, 1), budget.New[string](maxCounted, 100_000, 1), budget.New[string](maxCounted, 100_000, 1)
 	server := httptest.NewServer(p.Handler())
 	t.Cleanup(server.Close)
 	t.Cleanup(p.hub.close) // before the server: it waits for its streams

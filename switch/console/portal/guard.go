@@ -54,13 +54,13 @@ func secureHeaders(h http.Header, secure bool) {
 
 // allow counts a request against its client.
 func (p *Portal) allow(r *http.Request, v visit) (wait time.Duration, ok bool) {
-	if wait, ok = p.byClient.take(v.client); !ok || r.Method == http.MethodGet || r.Method == http.MethodHead {
+	if wait, ok = p.byClient.Take(v.client); !ok || r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return wait, ok
 	}
 	if r.URL.Path == ackPath { // a page says that it shows an event, as often as there are events
 		return 0, true
 	}
-	return p.postsByClient.take(v.client)
+	return p.postsByClient.Take(v.client)
 }
 
 // refusal is why a request is not served, before the switch hears of it or because the switch cannot answer.

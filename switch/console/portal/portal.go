@@ -22,6 +22,7 @@ import (
 	"sync/atomic"
 
 	acquirer "example.com/ringback/switch"
+	"example.com/ringback/switch/console/budget"
 	"github.com/rs/zerolog"
 )
 
@@ -47,7 +48,7 @@ type Portal struct {
 	openAPI []byte
 	hub     *hub
 
-	byClient, postsByClient, bySession *budget
+	byClient, postsByClient, bySession *budget.Budget[string]
 	requests, limited                  atomic.Uint64
 
 	listener net.Listener
@@ -64,9 +65,9 @@ var (
 // New returns a portal that listens nowhere yet.
 func New(c Config) (*Portal, error) {
 	p := &Portal{Config: c, noisy: c.Log.Sample(&zerolog.BurstSampler{Burst: noisyLines, Period: noisyPeriod}), hub: newHub(),
-		byClient:      newBudget(requestBurst, requestsPerSecond),
-		postsByClient: newBudget(postBurst, postsPerSecond),
-		bySession:     newOwnBudget(sessionBurst, sessionPerMinute/60.0),
+		byClient:      budget.New[string](maxCounted, requestBurst, requestsPerSecond),
+		postsByClient: budget.New[string](maxCounted, postBurst, postsPerSecond),
+		bySession:     budget.NewOwn[string](maxCounted, sessionBurst, sessionPerMinute/60.0),
 		failed:        make(chan error, 1)}
 	if !slices.Contains(c.Devices, acquirer.DevicePC) {
 		p.Devices = append(slices.Clone(c.Devices), acquirer.DevicePC)

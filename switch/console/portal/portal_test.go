@@ -14,6 +14,7 @@ import (
 	"time"
 
 	acquirer "example.com/ringback/switch"
+	"example.com/ringback/switch/console/budget"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
@@ -109,7 +110,7 @@ func TestRegistration(t *testing.T) {
 func TestEveryForm(t *testing.T) {
 	o := newOffice()
 	p, _ := newPortal(t, o)
-	p.bySession = newBudget(1000, 1)
+	p.bySession = budget.New[string](maxCounted, 1000, 1)
 	b := newBrowser(t, p.Handler())
 	for i, v := range []struct {
 		page  string
@@ -345,7 +346,7 @@ func TestFailures(t *testing.T) {
 func TestLook(t *testing.T) {
 	o := newOffice()
 	p, _ := newPortal(t, o)
-	p.bySession = newBudget(1000, 1)
+	p.bySession = budget.New[string](maxCounted, 1000, 1)
 	b := newBrowser(t, p.Handler())
 	for _, path := range []string{"/held", "/held.json", "/statement"} {
 		require.Equal(t, http.StatusForbidden, b.get(path).StatusCode)
@@ -430,7 +431,7 @@ func TestEchoOfCards(t *testing.T) {
 func TestCardIsNeverSentBack(t *testing.T) {
 	o := newOffice()
 	p, log := newPortal(t, o)
-	p.bySession, p.postsByClient, p.byClient = newBudget(100_000, 1), newBudget(100_000, 1), newBudget(100_000, 1)
+	p.bySession, p.postsByClient, p.byClient = budget.New[string](maxCounted, 100_000, 1), budget.New[string](maxCounted, 100_000, 1), budget.New[string](maxCounted, 100_000, 1)
 	b := newBrowser(t, p.Handler())
 	written := []string{someCard, "6217 0012 3456 7890 122", "6217-0012-3456-7890-122", someCard + "3"}
 	for _, card := range written {
@@ -509,38 +510,6 @@ func TestRateLimits(t *testing.T) {
 		require.Equal(t, 200, ask("203.0.113.1:1", "GET", "/", nil, nil).Code)
 		require.Equal(t, uint64(4), p.Counts().Limited)
 	})
-}
-
-func TestBudgetOfACrowd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(2, 1)
-		take := func(i int) bool { _, ok := b.take(fmt.Sprint(i)); return ok }
-		for i := range maxCounted {
-			require.True(t, take(i))
-		}
-		require.True(t, take(maxCounted))
-		require.True(t, take(maxCounted+1))
-		require.False(t, take(maxCounted+2), "the bucket of all others is empty")
-		require.True(t, take(0), "who is known has its own")
-		require.Len(t, b.known, maxCounted)
-		time.Sleep(time.Second)
-		require.True(t, take(maxCounted+3), "those whose buckets are full are forgotten")
-		require.LessOrEqual(t, len(b.known), 2)
-	})
-}
-
-// A crowd of sessions takes nothing from who has one: anybody can make as many as he likes.
-func TestBudgetOfSessions(t *testing.T) {
-	b := newOwnBudget(1, 0.001)
-	for i := range maxCounted + 10 {
-		_, ok := b.take(fmt.Sprint(i))
-		require.True(t, ok)
-	}
-	_, ok := b.take("0")
-	require.False(t, ok, "who is known is bounded")
-	_, ok = b.take(fmt.Sprint(maxCounted + 1))
-	require.True(t, ok)
-	require.Len(t, b.known, maxCounted)
 }
 
 func TestClientBehindProxies(t *testing.T) {
