@@ -1,14 +1,9 @@
 package main
 
 import (
-	"bytes"
-	"crypto/hmac"
-	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 
 	acquirer "example.com/ringback/switch"
 	"example.com/ringback/switch/channel/mail"
@@ -64,13 +59,8 @@ func (c EmailConfig) open(m mail.Config) (*mail.Mail, error) {
 	return email, email.Listen()
 }
 
-// bounceKey derives the key of bounce addresses from that of codes, so that bounces of mail that was sent before a start,
-// or before a new master key, are known behind it.
-func bounceKey(codes acquirer.Key) acquirer.Key {
-	h := hmac.New(sha256.New, codes.Reveal())
-	h.Write([]byte("ringback: bounce addresses of e-mail"))
-	return acquirer.NewKey(h.Sum(nil))
-}
+// bounceKey is the key of bounce addresses: bounces of mail that was sent before a start are known behind it.
+func bounceKey(codes acquirer.Key) acquirer.Key { return derive(codes, "bounce addresses of e-mail") }
 
 // fill puts the section and what its files hold into m.
 func (c EmailConfig) fill(m mail.Config) (mail.Config, error) {
@@ -79,12 +69,16 @@ func (c EmailConfig) fill(m mail.Config) (mail.Config, error) {
 	var wrong []error
 	if c.PasswordFile != "" {
 		password, err := readSecret(c.PasswordFile)
+		if err != nil {
+			err = fmt.Errorf("password_file: %w", err)
+		}
 		m.Password, wrong = password, append(wrong, err)
 	}
-	if c.CAFile != "" {
-		pool, err := readRoots(c.CAFile)
-		m.Roots, wrong = pool, append(wrong, err)
+	roots, err := certificates(c.CAFile)
+	if err != nil {
+		err = fmt.Errorf("ca_file: %w", err)
 	}
+	m.Roots, wrong = roots, append(wrong, err)
 	if c.CertFile != "" || c.KeyFile != "" {
 		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
 		if err != nil {
@@ -93,36 +87,4 @@ func (c EmailConfig) fill(m mail.Config) (mail.Config, error) {
 		m.Certificate, wrong = &pair, append(wrong, err)
 	}
 	return m, errors.Join(wrong...)
-}
-
-// readSecret reads a password, without the line end behind it, from a file that only its owner may read.
-func readSecret(path string) (acquirer.Key, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return acquirer.Key{}, fmt.Errorf("password_file: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return acquirer.Key{}, fmt.Errorf("password_file: %s may be read by others: chmod 600", path)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return acquirer.Key{}, fmt.Errorf("password_file: %w", err)
-	}
-	b = bytes.TrimRight(b, "\r\n")
-	if len(b) == 0 {
-		return acquirer.Key{}, fmt.Errorf("password_file: %s is empty", path)
-	}
-	return acquirer.NewKey(b), nil
-}
-
-func readRoots(path string) (*x509.CertPool, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("ca_file: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(b) {
-		return nil, fmt.Errorf("ca_file: %s holds no certificate", path)
-	}
-	return pool, nil
 }

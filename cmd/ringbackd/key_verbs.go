@@ -36,13 +36,11 @@ func (k *keyRotateCmd) Run(ctx context.Context, a act) error {
 	if err != nil {
 		return err
 	}
-	if rotated {
-		if err := rotateKeys(ctx, c); err != nil {
-			return err
-		}
-	}
 	if !rotated {
 		return a.perform(ctx, k)
+	}
+	if err := rotateStopped(ctx, c); err != nil {
+		return err
 	}
 	return with(ctx, k.Config, func(i *installation) error {
 		who, err := i.config.personOf(a.me)
@@ -71,14 +69,20 @@ func wrappedUnderNext(ctx context.Context, c Config) (bool, error) {
 
 // carryOut closes the store for the rotation, which wants it alone, and opens it again, so that the journal can have it.
 func (k *keyRotateCmd) carryOut(ctx context.Context, i *installation) (result, error) {
-	unlock, err := lockStore(i.config.Store.Path)
-	if err != nil {
-		return result{}, err
-	}
-	if err := errors.Join(i.db.Close(), rotateKeys(ctx, i.config), unlock(), i.reopen(context.WithoutCancel(ctx))); err != nil {
+	err := errors.Join(i.db.Close(), rotateStopped(ctx, i.config))
+	if err := errors.Join(err, i.reopen(context.WithoutCancel(ctx))); err != nil {
 		return result{}, err
 	}
 	return rotation(i.config), nil
+}
+
+// rotateStopped rotates while it keeps a switch from starting.
+func rotateStopped(ctx context.Context, c Config) error {
+	unlock, err := lockStore(c.Store.Path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(rotateKeys(ctx, c), unlock())
 }
 
 // rotation is what there is to say about one.

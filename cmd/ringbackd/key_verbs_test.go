@@ -132,6 +132,34 @@ func TestPaymentAcrossRotation(t *testing.T) {
 	require.Len(t, w.rows(), 2)
 }
 
+// A rotation that was killed when the store was under the new key already is finished by the verb, and written down.
+func TestKeyRotateTakenUpAgain(t *testing.T) {
+	config := newInstallation(t, "")
+	c, err := loadConfig(config)
+	require.NoError(t, err)
+	next, err := hsm.NextMasterKey(c.Keys.MasterFile)
+	require.NoError(t, err)
+	old, err := hsm.LoadMasterKey(c.Keys.MasterFile)
+	require.NoError(t, err)
+	from := hsm.New(old)
+	require.NoError(t, store.Rotate(t.Context(), store.Config{Path: c.Store.Path, Vault: from}, hsm.Rotation{From: from, To: hsm.New(next)}))
+	_, err = openInstallation(t.Context(), config)
+	require.ErrorIs(t, err, acquirer.ErrKey, "nothing works until it is finished")
+
+	unlock, err := lockStore(c.Store.Path)
+	require.NoError(t, err)
+	require.ErrorContains(t, runAs(t.Context(), t, caller{uid: stranger}, config, "key", "rotate"), "another switch runs")
+	require.NoError(t, unlock())
+
+	require.NoError(t, runAs(t.Context(), t, caller{uid: stranger}, config, "key", "rotate"))
+	lines := journal(t, config)
+	require.Len(t, lines, 1)
+	require.Equal(t, store.OutcomeDone, lines[0].Outcome)
+	require.Equal(t, "local master key, taken up again", lines[0].Object)
+	require.NoFileExists(t, c.Keys.MasterFile+".next")
+	require.FileExists(t, c.Keys.MasterFile+".old")
+}
+
 // A store that a running switch or another verb has open is not rotated.
 func TestKeyRotateOfAnOpenStore(t *testing.T) {
 	c := keyWorld(t)

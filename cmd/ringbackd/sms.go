@@ -2,17 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	acquirer "example.com/ringback/switch"
@@ -110,45 +105,15 @@ func (c SMSConfig) fill() (smpp.Config, error) {
 }
 
 func (c SMSConfig) password() (string, error) {
-	s, err := ownerFile(c.PasswordFile)
-	if err == nil && (s == "" || len(s) > 8) {
-		return "", fmt.Errorf("%s does not hold a password of 1 to 8 characters", filepath.Base(c.PasswordFile))
-	}
-	return s, err
-}
-
-// nameKey derives the key of the names of short messages from that of codes.
-func nameKey(codes acquirer.Key) acquirer.Key {
-	h := hmac.New(sha256.New, codes.Reveal())
-	h.Write([]byte("ringback: names of short messages"))
-	return acquirer.NewKey(h.Sum(nil))
-}
-
-// ownerFile reads a secret, without the line end behind it, from a file that only its owner may read.
-func ownerFile(path string) (string, error) {
-	info, err := os.Stat(path)
+	secret, err := readSecret(c.PasswordFile)
 	if err != nil {
 		return "", err
 	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return "", fmt.Errorf("%s may be read by others: chmod 600", path)
+	if len(secret.Reveal()) > 8 {
+		return "", fmt.Errorf("%s does not hold a password of 1 to 8 characters", filepath.Base(c.PasswordFile))
 	}
-	b, err := os.ReadFile(path)
-	return strings.TrimRight(string(b), "\r\n"), err
+	return string(secret.Reveal()), nil
 }
 
-// certificates reads PEM certificates; nil, those of the system, without a file.
-func certificates(path string) (*x509.CertPool, error) {
-	if path == "" {
-		return nil, nil
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(b) {
-		return nil, fmt.Errorf("%s holds no certificate", path)
-	}
-	return pool, nil
-}
+// nameKey is the key of the names of short messages.
+func nameKey(codes acquirer.Key) acquirer.Key { return derive(codes, "names of short messages") }

@@ -82,7 +82,7 @@ func TestChannelsConfigIsChecked(t *testing.T) {
 		{sms + "}}", ""}, {"channels: {webhook: {enabled: true, secrets_file: secrets, allow_networks: [10.20.0.0/16]}}", ""},
 		{strings.Replace(sms, "good", "open", 1) + "}}", "may be read by others"},
 		{strings.Replace(sms, "good", "long", 1) + "}}", "1 to 8 characters"},
-		{strings.Replace(sms, "good", "empty", 1) + "}}", "1 to 8 characters"},
+		{strings.Replace(sms, "good", "empty", 1) + "}}", "is empty"},
 		{strings.Replace(sms, "good", "none", 1) + "}}", "no such file"},
 		{strings.Replace(sms, "system_id: a, ", "", 1) + "}}", "channels.sms.system_id"},
 		{strings.Replace(sms, "source: \"1069\", ", "", 1) + "}}", "channels.sms.source"},

@@ -71,13 +71,13 @@ func receiverSecrets(path string) (map[string]acquirer.Key, error) {
 	if path == "" {
 		return nil, nil
 	}
-	text, err := ownerFile(path)
+	text, err := readSecret(path)
 	if err != nil {
 		return nil, err
 	}
 	out := map[string]acquirer.Key{}
 	n := 0
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(string(text.Reveal())) {
 		n++
 		words := strings.Fields(line)
 		if len(words) == 0 || words[0][0] == '#' {
