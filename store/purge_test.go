@@ -152,6 +152,20 @@ func TestShredding(t *testing.T) {
 	require.NotEmpty(t, audit().Breaks, "a key that is lost is no key that was destroyed")
 }
 
+// The 0420 of a debit carries its card: while it is owed the key of its day stays, however old it is.
+func TestShreddingWaitsForReversals(t *testing.T) {
+	db := openNew(t)
+	l := acquirer.EnrolmentLimits{JournalKept: 10 * day, NoticesKept: 1000 * day, EnrolmentsKept: 1000 * day, MessagesKept: 1000 * day}
+	sent := opened(t, db, noon)
+	require.Empty(t, purge(t, db, noon.AddDate(1, 0, 0), l).Dates, "it may be at the host")
+	r := acquirer.Reversal{ID: sent.ID + 1, Transaction: sent.ID, Reason: acquirer.CodeNoAnswer, Due: noon, Host: acquirer.HostKey{Time: "1122040000", STAN: 2}}
+	owed := moved(t, db, sent, acquirer.Reversing, acquirer.Change{At: noon, Event: acquirer.EventUnknown, Reversal: &r})
+	require.Empty(t, purge(t, db, noon.AddDate(1, 0, 0), l).Dates, "it is owed to the host")
+	same(t, owed, get(t, db, owed.ID))
+	moved(t, db, owed, acquirer.Reversed, acquirer.Change{At: noon, Event: acquirer.EventReversed, Finished: r.ID})
+	require.Equal(t, []acquirer.Date{20261122}, purge(t, db, noon.AddDate(1, 0, 0), l).Dates)
+}
+
 // rekey seals what was sealed today under the key of another date, as if it had been made then.
 func rekey(t testing.TB, db *DB, d acquirer.Date) {
 	t.Helper()

@@ -197,7 +197,8 @@ var writes = [...]string{
 	writeKeyGone: `DELETE FROM data_key WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM payee WHERE key_id = $1)
 		AND NOT EXISTS (SELECT 1 FROM payee_card WHERE key_id = $1) AND NOT EXISTS (SELECT 1 FROM payee_contact WHERE key_id = $1)
 		AND NOT EXISTS (SELECT 1 FROM enrolment WHERE key_id = $1) AND NOT EXISTS (SELECT 1 FROM outbox WHERE key_id = $1)
-		AND NOT EXISTS (SELECT 1 FROM request WHERE key_id = $1 AND closed = 0)`,
+		AND NOT EXISTS (SELECT 1 FROM request WHERE key_id = $1 AND closed = 0)
+		AND NOT EXISTS (SELECT 1 FROM txn WHERE state IN (2, 4) AND key_id = $1)`, // the 0420 of a debit carries its card
 	writeShredded: `INSERT INTO shredded (id, at, mac) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
 
 	writeOperation: `INSERT INTO operation (` + operationColumns + `, hash)
