@@ -80,7 +80,7 @@ func (s *Switch) runReversals(ctx context.Context) error {
 			if s.saf.take(r.ID) {
 				wg.Go(func() {
 					defer s.saf.drop(r.ID)
-					_ = s.checked(s.reverse(ctx, r)) // a store error ends Run through checked; any other is in the row's history
+					s.try(ctx, r)
 				})
 			}
 		}
@@ -151,6 +151,21 @@ func (s *Switch) pullForward(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// try sends a reversal. A store error ends Run through checked; after any other the reversal is put off, for else it would be
+// taken up again at once.
+func (s *Switch) try(ctx context.Context, r Reversal) {
+	err := s.checked(s.reverse(ctx, r))
+	if err == nil || errors.Is(err, ErrStore) || ctx.Err() != nil {
+		return
+	}
+	if s.OnStuck != nil {
+		s.OnStuck(r, err)
+	}
+	r.Tries++
+	r.Due = time.Now().Add(backOff(r))
+	_ = s.checked(s.Journal.Reschedule(context.WithoutCancel(ctx), r)) // ErrNotFound: it has left the queue, and is stuck no more
 }
 
 // reverse sends one 0420 and writes what came of it.

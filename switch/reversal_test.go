@@ -151,3 +151,68 @@ func TestReversalAfterClockSetBackBehindAnother(t *testing.T) {
 		require.Equal(t, Reversed, w.mem.all()[1].State)
 	})
 }
+
+// unreadable is a journal that cannot open the row of one debit; a hundred tries are a loop.
+type unreadable struct {
+	*memory
+	lock  sync.Mutex
+	row   ID
+	tries int
+}
+
+// hide makes the row of a debit unreadable, and tells how often somebody tried one.
+func (u *unreadable) hide(id ID) int {
+	u.lock.Lock()
+	defer u.lock.Unlock()
+	u.row = id
+	return u.tries
+}
+
+func (u *unreadable) Get(ctx context.Context, id ID) (*Transaction, error) {
+	u.lock.Lock()
+	defer u.lock.Unlock()
+	if u.row != id {
+		return u.memory.Get(ctx, id)
+	}
+	if u.tries++; u.tries > 100 {
+		panic("it is tried again and again at one instant")
+	}
+	return nil, ErrKey
+}
+
+// A reversal that cannot be sent for a reason of our own is put off like one that the host refuses, and told of; others
+// go on.
+func TestReversalThatCannotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := &unreadable{}
+		told := make(chan error, 100)
+		w := newWorld(t, func(c *Config) {
+			u.memory = c.Journal.(*memory)
+			c.Journal, c.OnStuck = u, func(_ Reversal, err error) { told <- err }
+		})
+		w.net.authorize, w.net.reverse = answer("96"), undone("00")
+		first, err := w.Debit(t.Context(), w.request(t, 1, 1234), nothing)
+		require.NoError(t, err)
+		u.hide(first.ID)
+		second, err := w.Debit(t.Context(), w.request(t, 2, 1234), nothing)
+		require.NoError(t, err)
+		w.start(t)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		state := func(id ID) State {
+			row, err := w.mem.Get(t.Context(), id)
+			require.NoError(t, err)
+			return row.State
+		}
+		require.Equal(t, Reversed, state(second.ID))
+		require.Equal(t, Reversing, state(first.ID))
+		tries := u.hide(0)
+		require.GreaterOrEqual(t, tries, 3)
+		require.LessOrEqual(t, tries, 6, "5, 10, 20, 40 s")
+		require.Len(t, told, tries)
+		require.ErrorIs(t, <-told, ErrKey)
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		require.Equal(t, Reversed, state(first.ID), "it is owed for ever")
+	})
+}

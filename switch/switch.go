@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Config is what a [Switch] is made of. All fields but Limits and OnAlarm must be set.
+// Config is what a [Switch] is made of. All fields but Limits, OnAlarm and OnStuck must be set.
 type Config struct {
 	Journal     Journal
 	Directory   Directory
@@ -23,6 +23,9 @@ type Config struct {
 	Random      io.Reader // nonces of confirmation tokens, read concurrently: crypto/rand.Reader but in a simulation
 
 	OnAlarm func(Alarm) // told of each alarm once it is durable, on the goroutine of the flow; may be nil
+	// OnStuck is told, at each try, of a reversal that cannot be sent for a reason of our own: its debit cannot be read, say.
+	// No row can hold that. It is tried again, and holds up no other. May be nil; concurrent.
+	OnStuck func(Reversal, error)
 }
 
 // Switch runs the flows of a phone-number payment. Its methods are safe for concurrent use; messages of one terminal

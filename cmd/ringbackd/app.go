@@ -118,7 +118,7 @@ func (a *App) wire() error {
 		Limits: provider.Limits{Drain: c.Host.Timeout + drainMargin}})
 	a.Switch = acquirer.New(acquirer.Config{Journal: a.db, Directory: a.db, HSM: a.module, Network: a.Network,
 		Numbers: numbers, Issuers: issuers, Institution: c.Host.Institution, Limits: c.limits(), Random: rand.Reader,
-		OnAlarm: a.tellAlarm})
+		OnAlarm: a.tellAlarm, OnStuck: a.tellStuck})
 	a.Terminal = &terminal.Server{Switch: a.Switch, Institution: c.Host.Institution,
 		Log: a.log.With().Str("part", "terminal").Logger(), Limits: c.Terminal.limits()}
 	shown := console.Config{Ready: a.ready, Figures: a.figures, Log: a.log.With().Str("part", "http").Logger()}
@@ -134,6 +134,12 @@ func (a *App) wire() error {
 func (a *App) tellAlarm(alarm acquirer.Alarm) {
 	a.log.Warn().Str("terminal", string(alarm.Terminal)).Str("kind", string(alarm.Kind)).Bool("blocked", alarm.Block).
 		Int("count", alarm.Count).Str("detail", alarm.Detail).Msg("alarm: a person must look at this terminal")
+}
+
+// tellStuck writes into the log that a reversal cannot be sent. A reversal is tried at most every five seconds, ever more rarely.
+func (a *App) tellStuck(r acquirer.Reversal, err error) {
+	a.log.Error().Str("debit", string(r.Transaction.RRN())).Int("tries", r.Tries).Err(err).
+		Msg("a reversal is owed and cannot be sent: a person must look at this debit")
 }
 
 // limits translates the configuration for the flows.
