@@ -20,6 +20,7 @@ type letter struct {
 	text     string
 	expires  time.Time
 	obsolete string // why it must not be sent any more; empty: it may
+	broken   string // why it cannot be written, for a person; empty: it can
 }
 
 // message is what a device is given.
@@ -28,8 +29,9 @@ func (l letter) message(n Notice) Message {
 		Created: n.Created, Expires: l.expires, Try: n.Tries - n.Start, Payer: l.payer, Amount: l.amount}
 }
 
-// compose works out what a notice says, to whom, and by which devices. What cannot be said any more is obsolete: it never
-// fails for what the notice is about.
+// compose works out what a notice says, to whom, and by which devices. What cannot be said any more is obsolete, and what
+// cannot be written is broken: it fails only with [ErrStore], and when ctx ends. One notice must not stop the others, still less
+// the switch.
 func (n *Notifier) compose(ctx context.Context, notice Notice) (letter, error) {
 	l := letter{language: n.Language}
 	for _, k := range n.NumberDevices {
@@ -48,11 +50,17 @@ func (n *Notifier) compose(ctx context.Context, notice Notice) (letter, error) {
 		l.obsolete = "what it is about is gone"
 		return l, nil
 	}
-	if err != nil {
+	if errors.Is(err, ErrStore) || ctx.Err() != nil {
 		return l, err
 	}
-	l.subject, l.text, err = n.Templates.Write(l.language, notice.Kind.String(), l.words)
-	return l, err
+	if err != nil {
+		l.broken = "what it is about cannot be read"
+		return l, nil
+	}
+	if l.subject, l.text, err = n.Templates.Write(l.language, notice.Kind.String(), l.words); err != nil {
+		l.broken, l.subject, l.text = "its text cannot be written", "", "" // and no word of the error, which may hold one of the text
+	}
+	return l, nil
 }
 
 // Show returns a notice as its receiver would read it, for an operator: numbers and codes masked, addressed to where it

@@ -158,6 +158,9 @@ func (n *Notifier) route(ctx context.Context, notice Notice) error {
 	switch ways := n.ways(l); {
 	case l.obsolete != "":
 		next.State, next.Detail = NoticeWithdrawn, l.obsolete
+	case l.broken != "":
+		next.State, next.Detail = NoticeDead, l.broken
+		n.counts.dead.Add(1)
 	case now.Sub(notice.Created) > noticeLife:
 		next.State, next.Detail = NoticeWithdrawn, "too old"
 	case notice.Turn < len(ways):
@@ -277,6 +280,11 @@ func (n *Notifier) send(ctx context.Context, p *post, notice Notice) (down bool,
 	}
 	if l.obsolete != "" {
 		next.State, next.Detail = NoticeWithdrawn, l.obsolete
+		return false, endOf(ctx, fresh(n.Outbox.MoveNotice(ctx, &notice, &next)))
+	}
+	if l.broken != "" {
+		next.State, next.Detail = NoticeDead, l.broken
+		n.counts.dead.Add(1)
 		return false, endOf(ctx, fresh(n.Outbox.MoveNotice(ctx, &notice, &next)))
 	}
 	next.Tries++

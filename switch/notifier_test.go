@@ -358,3 +358,23 @@ func TestNoticeMoves(t *testing.T) {
 	_, ok := ParseNoticeState("lost")
 	require.False(t, ok)
 }
+
+// A notice whose text cannot be written (a template of the operator's own that fails with some values, a row that does not
+// open) is for a person, and ends nothing: payments go on.
+func TestNoticeThatCannotBeWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.notifier.Templates = &Templates{}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- o.notifier.Run(ctx) }()
+		n := o.paid(t, NoticeDebited, Approved)
+		o.rest()
+		require.Empty(t, ended, "the worker goes on")
+		require.Equal(t, NoticeDead, o.notice(t, n).State)
+		require.Equal(t, "its text cannot be written", o.notice(t, n).Detail)
+		require.Empty(t, o.sms.got)
+		cancel()
+		require.NoError(t, <-ended)
+	})
+}
