@@ -37,27 +37,37 @@ func newPeopleWorld(t *testing.T, settings map[string]string) *world {
 // say drops a command into the spool.
 func (w *world) say(id, from, text string) {
 	w.t.Helper()
+	sayBySpool(w.t, filepath.Join(w.dir, "spool"), id, from, text)
+}
+
+func sayBySpool(t testing.TB, dir, id, from, text string) {
+	t.Helper()
 	b, err := json.Marshal(spool.Incoming{From: from, Text: text})
-	require.NoError(w.t, err)
-	in := filepath.Join(w.dir, "spool", "in")
-	require.NoError(w.t, os.WriteFile(filepath.Join(in, "."+id), b, 0o600))
-	require.NoError(w.t, os.Rename(filepath.Join(in, "."+id), filepath.Join(in, id+".json")))
+	require.NoError(t, err)
+	in := filepath.Join(dir, "in")
+	require.NoError(t, os.WriteFile(filepath.Join(in, "."+id), b, 0o600))
+	require.NoError(t, os.Rename(filepath.Join(in, "."+id), filepath.Join(in, id+".json")))
 }
 
 // told waits for a notice of a kind to a number, takes it out of the spool and returns its text.
 func (w *world) told(to, kind string) (text string) {
 	w.t.Helper()
-	require.Eventually(w.t, func() bool {
-		files, err := filepath.Glob(filepath.Join(w.dir, "spool", "out", "*.json"))
-		require.NoError(w.t, err)
+	return toldBySpool(w.t, filepath.Join(w.dir, "spool"), to, kind)
+}
+
+func toldBySpool(t testing.TB, dir, to, kind string) (text string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		files, err := filepath.Glob(filepath.Join(dir, "out", "*.json"))
+		require.NoError(t, err)
 		for _, f := range files {
 			b, err := os.ReadFile(f)
-			require.NoError(w.t, err)
+			require.NoError(t, err)
 			var out spool.Outgoing
-			require.NoError(w.t, json.Unmarshal(b, &out))
+			require.NoError(t, json.Unmarshal(b, &out))
 			if out.To == to && out.Kind == kind {
 				text = out.Text
-				require.NoError(w.t, os.Remove(f))
+				require.NoError(t, os.Remove(f))
 				return true
 			}
 		}
