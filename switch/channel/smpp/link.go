@@ -109,11 +109,29 @@ func (l *link) run(ctx context.Context, deliver func(frame), quit func()) error 
 	case <-ctx.Done():
 		err = l.unbind(quit)
 	case err = <-ends:
+		if errors.Is(err, errUnbind) {
+			l.part(ends)
+		}
 	}
 	close(l.down)
 	_ = l.conn.Close() // the reader or the writer has said why, or it was ours to end
 	parts.Wait()
 	return err
+}
+
+// part lets the centre read the answer to its unbind and close first: a close with an answer of the centre's still unread
+// would reset the connection, and what was just written could be lost with it.
+func (l *link) part(ends <-chan error) {
+	half, ok := l.conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	t := time.NewTimer(l.limits.Drain)
+	defer t.Stop()
+	select {
+	case <-ends: // the reader's: the writer has given its own
+	case <-t.C:
+	}
 }
 
 // unbind waits for the answers that are still to come, says goodbye and waits for the centre to say it too.
