@@ -287,6 +287,7 @@ func TestSlowReceiver(t *testing.T) {
 		_, _ = io.Copy(io.Discard, req.Body) // behind it the server sees that the caller has gone
 		<-req.Context().Done()
 		close(gone)
+		panic(http.ErrAbortHandler) // a caller that is leaving may still read an answer, and believe it
 	})
 	c := r.trusting()
 	c.Limits.Answer = 300 * time.Millisecond
