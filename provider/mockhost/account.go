@@ -52,7 +52,7 @@ func (a Account) check() error {
 	case !digits(a.Expiry, 4, 4) || a.Expiry[2:] < "01" || a.Expiry[2:] > "12":
 		return fmt.Errorf("%w: card %s: expiry is not YYMM", ErrConfig, a)
 	case a.Status.refusal() == "" && a.Status != StatusNormal:
-		return fmt.Errorf("%w: card %s: no status %q", ErrConfig, a, a.Status)
+		return fmt.Errorf("%w: card %s: status is not normal, pickup, lost, stolen, notransfer or inactive", ErrConfig, a)
 	case a.Institution != "" && !digits(a.Institution, 1, 11):
 		return fmt.Errorf("%w: card %s: institution is not 1 to 11 digits", ErrConfig, a)
 	case a.BalanceFen < 0 || a.BalanceFen > MaxBalanceFen || a.LimitFen < 0:
