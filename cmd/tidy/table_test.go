@@ -13,23 +13,26 @@ const (
 // mayImport says which of our packages a package may import, in its tests too. A package may always import itself
 // (an external test does). "*" is any. Folders under cmd/ need no line: mains may import anything.
 var mayImport = map[string][]string{
-	"cmd/...":               {"*"},
-	"spec":                  {},
-	"spec/pos":              {"spec"},
-	"spec/cups":             {"spec"},
-	"switch":                {},
-	"switch/hsm":            {"switch"},
-	"switch/channel/...":    {"switch"},
-	"switch/console":        {"switch", "switch/console/budget"},
-	"switch/console/budget": {},
-	"switch/console/portal": {"switch", "switch/console/budget"},
-	"switch/sim":            {"*"},
-	"store":                 {"switch", "store/faultvfs"}, // the second in tests only, which one there holds
-	"store/faultvfs":        {},
-	"terminal":              {"switch", "spec", "spec/pos"},
-	"terminal/emulator":     {"spec", "spec/pos"},
-	"provider":              {"switch", "spec", "spec/cups"},
-	"provider/mockhost":     {"spec", "spec/cups"},
+	"cmd/...":                       {"*"},
+	"spec":                          {},
+	"spec/pos":                      {"spec"},
+	"spec/cups":                     {"spec"},
+	"switch":                        {},
+	"switch/hsm":                    {"switch"},
+	"switch/channel/...":            {"switch"},
+	"switch/channel/voice":          {"switch", "switch/channel/voice/dialogue", "switch/channel/voice/speech"},
+	"switch/channel/voice/dialogue": {"switch"},
+	"switch/channel/voice/speech":   {"switch", "switch/channel/voice/dialogue"},
+	"switch/console":                {"switch", "switch/console/budget"},
+	"switch/console/budget":         {},
+	"switch/console/portal":         {"switch", "switch/console/budget"},
+	"switch/sim":                    {"*"},
+	"store":                         {"switch", "store/faultvfs"}, // the second in tests only, which one there holds
+	"store/faultvfs":                {},
+	"terminal":                      {"switch", "spec", "spec/pos"},
+	"terminal/emulator":             {"spec", "spec/pos"},
+	"provider":                      {"switch", "spec", "spec/cups"},
+	"provider/mockhost":             {"spec", "spec/cups"},
 }
 
 // library is an outside module, or a folder of one, and the folders that are its home.
@@ -44,7 +47,7 @@ var libraries = []library{
 	{path: "github.com/moov-io/iso8583", homes: []string{"spec/..."}},
 	{path: "github.com/moov-io/iso8583-connection", homes: []string{"provider", "provider/mockhost"}},
 	{path: "github.com/emmansun/gmsm", homes: []string{"switch/hsm", "spec"}},
-	{path: "golang.org/x/text", homes: []string{"spec", "switch/channel/mail", "switch/channel/smpp"}},
+	{path: "golang.org/x/text", homes: []string{"spec", "switch/channel/mail", "switch/channel/smpp", "switch/channel/voice/dialogue"}},
 
 	{path: "github.com/wneessen/go-mail", homes: []string{"switch/channel/mail"}},
 	{path: "github.com/emersion/go-smtp", homes: []string{"switch/channel/mail", "cmd/ringbackd"}}, // the second in tests only

@@ -15,8 +15,9 @@ import (
 // Phone is one call that was answered, as a conversation sees it. Its methods return [ErrHungUp] once the other side has
 // gone, and ctx's error when ctx ends. It is used by one conversation at a time.
 type Phone interface {
-	// Say speaks a text of a language; a key stops it and is kept for the next Keys. It returns when all was played. A text
-	// is made of what [Spoken] returns; it may hold personal data and must not be logged.
+	// Say speaks a text of a language; a key stops it and is kept for the next Keys. While a key is kept it is silent and
+	// returns at once. It returns when all was played. The text is as [Spoken] makes it; it may hold personal data and must
+	// not be logged.
 	Say(ctx context.Context, l acquirer.Language, text string) error
 	// Keys waits for up to most keys (0-9, *, #), for the first at most first, for each further one at most between. # ends
 	// it and is not returned. What came in time is returned, possibly nothing; a time-out is no error.
