@@ -223,7 +223,10 @@ func (v *visit) request(ctx context.Context, r acquirer.Request) (acquirer.Reply
 	reply, err := v.inbox.Receive(ctx, v.inbound(r))
 	if err != nil {
 		err = fmt.Errorf("inbox: %w", err)
-		return reply, errors.Join(err, v.say(ctx, lineBusy))
+		if gone := v.say(ctx, lineBusy); gone != nil { // in words only: a hang-up must not hide what the inbox says
+			err = fmt.Errorf("%w; then the call: %v", err, gone)
+		}
+		return reply, err
 	}
 	l := languageOf(reply.Language)
 	if reply.Text != "" {
