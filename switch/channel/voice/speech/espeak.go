@@ -1,7 +1,6 @@
 package speech
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -63,23 +62,29 @@ func (e *espeak) run(ctx context.Context, l acquirer.Language, text string) ([]i
 	voice := e.config.Voices[l]
 	cmd := exec.CommandContext(ctx, e.config.Program, "-v", voice.Name, "-s", strconv.Itoa(voice.Speed), "-b", "1", "--stdin", "--stdout")
 	cmd.Stdin, cmd.Stdout, cmd.Env, cmd.WaitDelay = strings.NewReader(text), wav, environment(), time.Second
-	if err := cmd.Run(); err != nil {
+	switch err := cmd.Run(); {
+	case wav.over:
+		return nil, errLong
+	case err != nil:
 		return nil, errors.Join(ctx.Err(), err)
 	}
-	return ReadWAV(wav.Bytes())
+	return ReadWAV(wav.kept)
 }
 
-// bounded keeps up to so many bytes and fails behind them.
+// bounded keeps up to so many bytes and fails behind them. It has no other method: io.Copy would read past the bound by
+// ReadFrom of a buffer.
 type bounded struct {
-	bytes.Buffer
+	kept []byte
 	most int
+	over bool
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > b.most {
+	if b.over = len(b.kept)+len(p) > b.most; b.over {
 		return 0, errLong
 	}
-	return b.Buffer.Write(p)
+	b.kept = append(b.kept, p...)
+	return len(p), nil
 }
 
 // run is a piece of a text that one voice speaks.
