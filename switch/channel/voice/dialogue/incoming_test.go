@@ -165,21 +165,31 @@ func TestIncomingFailsAtEveryStep(t *testing.T) {
 // The other side stops pressing keys, or presses the same for ever, behind every beginning of every call: the call ends by
 // itself, and soon.
 func TestIncomingEndsByItself(t *testing.T) {
-	for _, rest := range []string{"", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "#", "111111"} {
-		for _, v := range visits {
-			for n := range len(v.answers) + 1 {
-				p, b, err := v.hold(t, func(p *scripted, _ *inbox) {
-					p.answers, p.rest = p.answers[:n], func() (string, error) { return rest, nil }
-				})
-				require.NoError(t, err)
-				require.Contains(t, p.heard[len(p.heard)-1], map[bool]string{true: "再见", false: "Goodbye"}[strings.HasPrefix(p.heard[len(p.heard)-1], "zh")])
-				require.LessOrEqual(t, p.steps, 4*60)
-				require.LessOrEqual(t, len(b.got), 8)
-				if rest == "" {
-					v.prefixOf(t, b)
-				}
-			}
+	for _, v := range visits {
+		for n := range len(v.answers) + 1 {
+			v.endsByItself(t, n, "")
+			v.endsByItself(t, n, "*")
 		}
+	}
+	for _, rest := range []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "#", "111111"} {
+		visits[0].endsByItself(t, 0, rest)
+		visits[0].endsByItself(t, 1, rest)
+		visits[0].endsByItself(t, len(visits[0].answers), rest)
+	}
+}
+
+// endsByItself holds a call in which the first n answers are those of the script, and all others the same.
+func (v visit) endsByItself(t *testing.T, n int, rest string) {
+	t.Helper()
+	p, b, err := v.hold(t, func(p *scripted, _ *inbox) {
+		p.answers, p.rest = p.answers[:n], func() (string, error) { return rest, nil }
+	})
+	require.NoError(t, err)
+	require.Contains(t, []string{"zh: 再见。", "en: Goodbye."}, p.heard[len(p.heard)-1])
+	require.LessOrEqual(t, p.steps, 4*60)
+	require.LessOrEqual(t, len(b.got), 8)
+	if rest == "" || rest == "*" {
+		v.prefixOf(t, b)
 	}
 }
 

@@ -176,7 +176,10 @@ func TestEspeakPeer(t *testing.T) {
 	s, err := New(Config{Kind: Espeak})
 	require.NoError(t, err)
 	for _, l := range []acquirer.Language{acquirer.Chinese, acquirer.English} {
-		for _, line := range dialogue.Lines(l) {
+		for i, line := range dialogue.Lines(l) {
+			if i%5 > 0 { // one in five, the menu among them, is enough
+				continue
+			}
 			sound, err := s.Speak(t.Context(), l, line)
 			require.NoError(t, err)
 			seconds := float64(len(sound)) / Rate

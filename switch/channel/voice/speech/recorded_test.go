@@ -79,16 +79,12 @@ func values(t *testing.T, l acquirer.Language) (all []acquirer.Words) {
 	t.Helper()
 	w := acquirer.Words{RRN: "632800000002", Payer: "13900139001", Payee: "138****8001", Number: "138****8001", NewNumber: "139****9001",
 		Card: "621700*********0012", Code: "123456", Stop: "789000", Minutes: "10", Amount: "1.00"}
-	minute := 0
-	for _, a := range []string{"0.01", "0.10", "1.02", "12.34", "100.05", "999.99", "2000.00", "10010.20", "22222.22", "100000.00"} {
-		for month := 1; month <= 12; month++ {
-			minute = (minute + 7) % (24 * 60)
-			at := time.Date(2026, time.Month(month), 1+minute%28, minute/60, minute%60, 0, 0, time.UTC)
-			layout := map[acquirer.Language]string{acquirer.Chinese: "01月02日15:04", acquirer.English: "2 Jan 15:04"}[l]
-			x := w
-			x.Amount, x.At, x.Effective = a, at.Format(layout), at.Format(layout)
-			all = append(all, x)
-		}
+	for i, a := range []string{"0.01", "0.10", "1.02", "12.34", "100.05", "999.99", "2000.00", "10010.20", "22222.22", "33333.33", "56789.00", "100000.00"} {
+		at := time.Date(2026, time.Month(i+1), 1+(i*7)%28, 2*i, (i*13)%60, 0, 0, time.UTC)
+		layout := map[acquirer.Language]string{acquirer.Chinese: "01月02日15:04", acquirer.English: "2 Jan 15:04"}[l]
+		x := w
+		x.Amount, x.At, x.Effective = a, at.Format(layout), at.Format(layout)
+		all = append(all, x)
 	}
 	add := func(set func(*acquirer.Words)) { x := w; set(&x); all = append(all, x) }
 	for _, r := range reasons(t) {

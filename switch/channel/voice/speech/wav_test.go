@@ -146,17 +146,17 @@ func likeness(a, b []int16) float64 {
 func TestResample(t *testing.T) {
 	for _, rate := range wavRates {
 		for _, hertz := range []float64{100, 300, 1000, 2000, 3000, 3400} {
-			got := Resample(tone(hertz, rate, rate), rate)
-			require.Len(t, got, Rate)
-			want := tone(hertz, Rate, Rate)
-			require.Greater(t, likeness(want[200:7800], got[200:7800]), 60.0, "%g Hz at %d", hertz, rate)
+			got := Resample(tone(hertz, rate, rate/5), rate)
+			require.Len(t, got, Rate/5)
+			want := tone(hertz, Rate, Rate/5)
+			require.Greater(t, likeness(want[200:1400], got[200:1400]), 60.0, "%g Hz at %d", hertz, rate)
 		}
 		for _, hertz := range []float64{4300, 5000, 6000, 8000, 10000} {
 			if 2*hertz > float64(rate) || rate == Rate {
 				continue
 			}
-			got := Resample(tone(hertz, rate, rate), rate)
-			require.Less(t, loudest(got[200:7800]), 16384/1000.0, "%g Hz at %d folds back", hertz, rate) // 60 dB down
+			got := Resample(tone(hertz, rate, rate/5), rate)
+			require.Less(t, loudest(got[200:1400]), 16384/1000.0, "%g Hz at %d folds back", hertz, rate) // 60 dB down
 		}
 	}
 }
