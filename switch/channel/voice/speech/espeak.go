@@ -60,7 +60,7 @@ func (e *espeak) run(ctx context.Context, l acquirer.Language, text string) ([]i
 	}
 	wav := &bounded{most: int(maxSpeech/time.Second) * 2 * 48000}
 	voice := e.config.Voices[l]
-	cmd := exec.CommandContext(ctx, e.config.Program, "-v", voice.Name, "-s", strconv.Itoa(voice.Speed), "-b", "1", "--stdin", "--stdout")
+	cmd := exec.CommandContext(ctx, e.config.Program, "-v", voice.Name, "-s", strconv.Itoa(voice.Speed), "-a", loudness, "-b", "1", "--stdin", "--stdout")
 	cmd.Stdin, cmd.Stdout, cmd.Env, cmd.WaitDelay = strings.NewReader(text), wav, environment(), time.Second
 	switch err := cmd.Run(); {
 	case wav.over:

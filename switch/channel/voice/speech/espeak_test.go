@@ -44,7 +44,7 @@ func TestTextGoesByStandardInput(t *testing.T) {
 		require.NoError(t, err)
 		return string(b)
 	}
-	require.Equal(t, "-v cmn-latn-pinyin -s 200 -b 1 --stdin --stdout\n", read("arguments"))
+	require.Equal(t, "-v cmn-latn-pinyin -s 200 -a 60 -b 1 --stdin --stdout\n", read("arguments"))
 	require.Equal(t, "幺三九，零零幺三，九零零幺。", read("input"))
 	require.NotContains(t, read("environment"), "secret-value")
 }
@@ -186,6 +186,7 @@ func TestEspeakPeer(t *testing.T) {
 			require.Greater(t, seconds, 0.4, line)
 			require.Less(t, seconds, 40.0, line)
 			require.Greater(t, loudest(sound), 3000.0, line)
+			require.Less(t, loudest(sound), 32000.0, line) // nothing is clipped
 		}
 	}
 	spelled, err := New(Config{Kind: Espeak, Voices: map[acquirer.Language]Voice{acquirer.Chinese: {Name: "cmn"}}})

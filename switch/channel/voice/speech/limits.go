@@ -39,6 +39,9 @@ const (
 	// maxPrompts bounds the recorded prompts of a language.
 	maxPrompts = 5000
 
+	// loudness is the amplitude that the program is asked for. At 100, its own, it clips vowels.
+	loudness = "60"
+
 	// Pauses of joined prompts.
 	joinPause  = 25 * time.Millisecond
 	commaPause = 220 * time.Millisecond
