@@ -2,9 +2,7 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -29,7 +27,6 @@ import (
 	acquirer "example.com/ringback/switch"
 	"example.com/ringback/switch/channel/smpp"
 	"example.com/ringback/switch/channel/webhook"
-	"example.com/ringback/switch/hsm"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 )
@@ -188,51 +185,18 @@ type smsWorld struct {
 	path string
 }
 
-// bank says yes to everybody.
-type bank struct{}
-
-func (bank) VerifyAccount(context.Context, acquirer.AccountCheck) (acquirer.ResponseCode, error) {
-	return acquirer.CodeApproved, nil
-}
-
 func newSMSWorld(t *testing.T, l acquirer.EnrolmentLimits, devices ...acquirer.Device) *smsWorld {
 	t.Helper()
-	w := &smsWorld{smsCentre: newSMSCentre(t), logs: &lockedBuffer{}, path: filepath.Join(t.TempDir(), "journal.db")}
-	path := filepath.Join(t.TempDir(), "master.key")
-	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("5a3c9e71", 8)), 0o600))
-	master, err := hsm.LoadMasterKey(path)
-	require.NoError(t, err)
-	module := hsm.New(master)
-	w.db, err = store.Open(t.Context(), store.Config{Path: w.path, Vault: module})
-	require.NoError(t, err)
-	numbers, err := acquirer.LoadNumberingPlan()
-	require.NoError(t, err)
-	issuers, err := acquirer.LoadIssuerTable()
-	require.NoError(t, err)
-	templates, err := acquirer.LoadTemplates("")
-	require.NoError(t, err)
-	notifier := acquirer.NewNotifier(acquirer.NotifierConfig{Outbox: w.db, Journal: w.db, Registry: w.db, Templates: templates,
-		Codes: w.db.CodeKey(), NumberDevices: []acquirer.DeviceKind{acquirer.DeviceSMS}, Limits: l})
-	enrolments := acquirer.NewEnrolments(acquirer.EnrolmentsConfig{Registry: w.db, Numbers: numbers, Issuers: issuers, Templates: templates,
-		Steps: []acquirer.Verifier{acquirer.NewBankCheck(bank{}, func(time.Time) acquirer.RRN { return "632890000001" })},
-		Codes: w.db.CodeKey(), Random: rand.Reader, Limits: l, Noticed: notifier.Wake})
+	c := newCore(t, l, acquirer.DeviceSMS)
+	w := &smsWorld{smsCentre: newSMSCentre(t), logs: &lockedBuffer{}, path: c.path, db: c.db}
 	sms := smpp.New(smpp.Config{Addrs: []string{w.addr}, SystemID: "ringback", Password: func() (string, error) { return "pw-1234", nil },
-		Source: smpp.Party{NPI: 1, Addr: "10690000"}, Prefix: "86", DestTON: 1, DestNPI: 1, Inbox: enrolments, Receipts: notifier,
+		Source: smpp.Party{NPI: 1, Addr: "10690000"}, Prefix: "86", DestTON: 1, DestNPI: 1, Inbox: c.enrolments, Receipts: c.notifier,
 		NameKey: nameKey(w.db.CodeKey()), Chance: func() float64 { return 0.5 }, Log: zerolog.New(w.logs).Level(zerolog.DebugLevel),
 		Limits: smpp.Limits{Double: time.Millisecond}}) // people here say the same twice within seconds, and mean it
 	for _, d := range append(devices, sms) {
-		notifier.Use(d)
+		c.notifier.Use(d)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var parts sync.WaitGroup
-	for _, r := range []acquirer.Runner{enrolments, notifier, sms} {
-		parts.Go(func() {
-			if err := r.Run(ctx); err != nil {
-				t.Errorf("%T: %v", r, err)
-			}
-		})
-	}
-	t.Cleanup(func() { cancel(); parts.Wait(); require.NoError(t, w.db.Close()) })
+	c.run(sms)
 	w.await("bound", 1)
 	return w
 }
