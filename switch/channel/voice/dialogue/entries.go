@@ -45,7 +45,7 @@ func nameEntry() entry {
 		read: func(s string) []spoken { return readBack(lineReadName, nameOf(s)) }}
 }
 
-// nameOf reads a name that was keyed by area codes (区位码, GB/T 2312: row and place of a character, two digits each), the
+// nameOf reads a name that was keyed by character codes (区位码, GB/T 2312: row and place of a character, two digits each), the
 // one code of Chinese characters in digits that people have met on forms. Empty: it is none.
 func nameOf(keys string) string {
 	if len(keys)%4 != 0 || len(keys) > nameKeys {
@@ -53,7 +53,7 @@ func nameOf(keys string) string {
 	}
 	var name strings.Builder
 	for ; keys != ""; keys = keys[4:] {
-		r := areaCode(keys[:4])
+		r := characterAt(keys[:4])
 		if r == 0 {
 			return ""
 		}
@@ -65,8 +65,8 @@ func nameOf(keys string) string {
 	return ""
 }
 
-// areaCode returns the character of GB/T 2312 with a code of four digits, or 0: a Chinese character or the middle dot.
-func areaCode(s string) rune {
+// characterAt returns the character of GB/T 2312 with a code of four digits, or 0: a Chinese character or the middle dot.
+func characterAt(s string) rune {
 	row, place := 10*(s[0]-'0')+s[1]-'0', 10*(s[2]-'0')+s[3]-'0'
 	if row < 1 || row > 94 || place < 1 || place > 94 {
 		return 0

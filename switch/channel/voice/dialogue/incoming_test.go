@@ -17,7 +17,7 @@ const (
 	own   = "13800138001"
 	other = "13900139001"
 	card  = "6222020000000000026"
-	// wang is 王小明 by area codes.
+	// wang is 王小明 by character codes.
 	wang = "458548013587"
 )
 

@@ -64,9 +64,9 @@ var (
 	lineReadCard = line{"收款卡，尾号%s。", "The card is, ending %s."}
 
 	lineName = line{"请输入姓名的区位码，每个字四位数字，按井号键结束。不知道区位码，返回请按星号键，请用其他方式注册。",
-		"Key the name by its area codes, four digits for each character, then the hash key. If you do not know them, " +
+		"Key the name by its character codes, four digits for each character, then the hash key. If you do not know them, " +
 			"to go back, press star, and register in another way."}
-	lineBadName  = line{"区位码有误。", "The area codes are wrong."}
+	lineBadName  = line{"区位码有误。", "The character codes are wrong."}
 	lineReadName = line{"姓名，%s。", "The name is, %s."}
 
 	lineCode     = line{"请输入验证码，按井号键结束，返回请按星号键。", "Key the code, then the hash key, to go back, press star."}
