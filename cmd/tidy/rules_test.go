@@ -59,7 +59,7 @@ func TestCheckImports(t *testing.T) {
 		{"terminal/a.go", "github.com/moov-io/iso8583-connection", "its home is provider"},
 		{"provider/a.go", "github.com/moov-io/iso8583-connection", ""},
 		{"terminal/emulator/a.go", ours + "terminal", "may import [spec spec/pos]"},
-		{"provider/mockhost/a.go", ours + "switch", "may import [spec spec/cups]"},
+		{"provider/mockhost/a.go", ours + "switch", "may import [spec spec/cups spec/clearing]"},
 		{"switch/sim/a.go", ours + "terminal/emulator", ""},
 		{"cmd/ringbackd/a.go", ours + "store", ""},
 		{"cmd/ringbackd/a.go", "github.com/alecthomas/kong", ""},

@@ -17,6 +17,7 @@ var mayImport = map[string][]string{
 	"spec":                          {},
 	"spec/pos":                      {"spec"},
 	"spec/cups":                     {"spec"},
+	"spec/clearing":                 {"spec"},
 	"switch":                        {},
 	"switch/hsm":                    {"switch"},
 	"switch/channel/...":            {"switch"},
@@ -31,8 +32,8 @@ var mayImport = map[string][]string{
 	"store/faultvfs":                {},
 	"terminal":                      {"switch", "spec", "spec/pos"},
 	"terminal/emulator":             {"spec", "spec/pos"},
-	"provider":                      {"switch", "spec", "spec/cups"},
-	"provider/mockhost":             {"spec", "spec/cups"},
+	"provider":                      {"switch", "spec", "spec/cups", "spec/clearing"},
+	"provider/mockhost":             {"spec", "spec/cups", "spec/clearing"},
 }
 
 // library is an outside module, or a folder of one, and the folders that are its home.
