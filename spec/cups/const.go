@@ -43,6 +43,7 @@ const (
 const (
 	InBalance    = "1"
 	OutOfBalance = "2"
+	NoBalance    = "3" // cannot be said: the request is refused
 )
 
 // Limits of what stands on the wire, in bytes.
