@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"example.com/ringback/provider/mockhost"
+	"example.com/ringback/spec/clearing"
 )
 
 // Exit codes.
@@ -126,7 +127,8 @@ func (o options) config(stderr io.Writer) (mockhost.Config, error) {
 	cfg := mockhost.Config{
 		Dir: filepath.Join(o.Dir, hostFolder), Institutions: o.Institution, Seed: o.Seed,
 		Demo: o.Demo, Strict: o.Strict, SignOnRequired: o.SignOnRequired, DoubleMAC: o.DoubleMAC,
-		ForgetUnknown: o.ForgetUnknown, Echo: o.Echo,
+		ForgetUnknown: o.ForgetUnknown, Echo: o.Echo, PayoutsRefused: o.PayoutsRefused,
+		ClearingDir: o.ClearingDir, LongLines: o.ClearingEdition == int(clearing.Long),
 		Log: zerolog.New(stderr).Level(level).With().Timestamp().Logger(),
 	}
 	if cfg.ZMK, err = o.zmk(); err != nil {
@@ -142,7 +144,27 @@ func (o options) config(stderr io.Writer) (mockhost.Config, error) {
 		}
 		cfg.Faults = append(cfg.Faults, fault)
 	}
-	return cfg, nil
+	return cfg, o.settlement(&cfg)
+}
+
+// settlement adds when settlement dates end and what goes wrong with them.
+func (o options) settlement(cfg *mockhost.Config) error {
+	for _, text := range o.ClearingFault {
+		fault, err := mockhost.ParseClearingFault(text)
+		if err != nil {
+			return err
+		}
+		cfg.ClearingFaults = append(cfg.ClearingFaults, fault)
+	}
+	if o.Cutoff == "" {
+		return nil
+	}
+	at, err := time.Parse("15:04", o.Cutoff)
+	if err != nil || at.Hour()+at.Minute() == 0 {
+		return fmt.Errorf("%w: cut-off %q is not HH:MM, or is midnight, when the date ends anyway", mockhost.ErrConfig, o.Cutoff)
+	}
+	cfg.CutoffAt = time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute
+	return nil
 }
 
 // zmk is the master key of the file, or the public test key of the demo world.

@@ -11,7 +11,7 @@ import (
 // options are the command line.
 type options struct {
 	Addr string `help:"Address of the host line." default:"127.0.0.1:8600" env:"RINGBACK_HOST_ADDR"`
-	HTTP string `name:"http" help:"Address of GET /ledger, GET /healthz and POST /keys/reset." default:"127.0.0.1:8601" env:"RINGBACK_HOST_HTTP_ADDR"`
+	HTTP string `name:"http" help:"Address of GET /ledger, GET /books, GET /healthz, POST /cutoff, POST /clearing and POST /keys/reset." default:"127.0.0.1:8601" env:"RINGBACK_HOST_HTTP_ADDR"`
 	Dir  string `help:"Data folder; the ledger log goes into DIR/host." default:"./var" env:"RINGBACK_DIR"`
 
 	Demo        bool     `help:"The demo world: its accounts, its public test key, and faults by amount (98.01 to 98.08)."`
@@ -21,6 +21,12 @@ type options struct {
 
 	Fault []string `help:"Share of the traffic that goes wrong: KIND=SHARE or KIND=SHARE@DELAY; repeat for more. Kinds: silent late twice badmac close amount lost 96 98 otherlink delay truncated, and each with reversal- in front." placeholder:"FAULT"`
 	Seed  uint64   `help:"Seed that decides which messages meet a fault." default:"1"`
+
+	ClearingDir     string   `help:"Folder of the detail files: each settlement date that ends leaves DIR/MEMBER/INDyymmdd01ACOMN." placeholder:"DIR"`
+	ClearingEdition int      `help:"Length of the lines of detail files: 299 or 500." enum:"299,500" default:"299"`
+	ClearingFault   []string `help:"What goes wrong with every settlement date; repeat for more. Kinds: missing extra amount duplicate (lines, KIND or KIND=COUNT), totals, cut, half and late (KIND or KIND@DELAY)." placeholder:"FAULT"`
+	Cutoff          string   `help:"Time of day in Beijing at which the settlement date ends by itself; without it, on POST /cutoff, on a member's 0820 with 201, and with the calendar day." placeholder:"HH:MM"`
+	PayoutsRefused  float64  `help:"Share of payouts that the payee's bank refuses with 42." default:"0"`
 
 	Strict         bool          `help:"Reject messages whose header is not exactly as prescribed."`
 	SignOnRequired bool          `help:"Answer 77 on links that have not signed on."`

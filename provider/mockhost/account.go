@@ -23,6 +23,7 @@ const (
 	StatusStolen     Status = "stolen"     // 43
 	StatusNoTransfer Status = "notransfer" // 57
 	StatusInactive   Status = "inactive"   // 62
+	StatusClosed     Status = "closed"     // 42
 )
 
 // Account is one card account of an issuer. Cards are invented ones.
@@ -74,6 +75,8 @@ func (s Status) refusal() string {
 		return codeNotAllowed
 	case StatusInactive:
 		return codeRestricted
+	case StatusClosed:
+		return codeNoAccount
 	}
 	return ""
 }

@@ -38,7 +38,7 @@ func (l *link) answer(a *cups.Message, institution string, key zoneKey, v verdic
 // centreFields are those that the centre adds to what it repeats.
 func (l *link) centreFields(a *cups.Message, v verdict) {
 	if v.date == "" {
-		v.date = l.host.cfg.settlement(time.Now()).Format(settlementLayout)
+		v.date = l.host.settlementDate()
 	}
 	a.Set(15, v.date[len("2006"):])
 	a.Set(39, v.code)

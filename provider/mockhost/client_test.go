@@ -282,7 +282,7 @@ func (c *client) receive() *cups.Message {
 
 func (c *client) receiveFrame() []byte {
 	c.t.Helper()
-	frame, err := c.read(5 * time.Second)
+	frame, err := c.read(2 * RepeatAfter)
 	require.NoError(c.t, err)
 	return frame
 }

@@ -5,6 +5,7 @@ const (
 	codeApproved    = "00"
 	codePickUp      = "04"
 	codeNotHonour   = "05"
+	codeInvalid     = "12"
 	codeAmount      = "13"
 	codeNoCard      = "14" // of an issuer that has cards here
 	codeNoIssuer    = "15"
@@ -13,6 +14,7 @@ const (
 	codeStranger    = "31" // institution is no member
 	codeUnsupported = "40"
 	codeLost        = "41"
+	codeNoAccount   = "42"
 	codeStolen      = "43"
 	codeFunds       = "51"
 	codeExpired     = "54"

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"example.com/ringback/spec/clearing"
 )
 
 // CentreID is the id of the UnionPay centre in message headers.
@@ -60,6 +62,18 @@ type Config struct {
 	// so that the debit is accepted when it comes: the hole a switch must be
 	// able to live with.
 	ForgetUnknown bool
+	// ClearingDir is the folder under which detail files are written, in a folder for each member, when their date has
+	// ended. "" writes none.
+	ClearingDir string
+	// LongLines writes detail files of the 500-byte edition; else of the 299-byte one.
+	LongLines bool
+	// ClearingFaults make settlement dates go wrong.
+	ClearingFaults []ClearingFault
+	// PayoutsRefused is the share of payouts, 0 to 1, that the payee's bank refuses with 42, by Seed and host key.
+	PayoutsRefused float64
+	// CutoffAt is the time of day in Beijing at which the settlement date ends by itself, more than 0 and less than
+	// 24 h; 0 is never: it ends on command, and at the latest with the calendar day.
+	CutoffAt time.Duration
 	// Echo is the time between the host's own echo tests on each link; 0 is none.
 	Echo time.Duration
 	// Log takes what the host has to say. No card number is in it unmasked, and
@@ -84,7 +98,23 @@ func (c Config) check() error {
 		}
 		seen[a.PAN] = true
 	}
+	if !(c.PayoutsRefused >= 0 && c.PayoutsRefused <= 1) || c.CutoffAt < 0 || c.CutoffAt >= 24*time.Hour {
+		return fmt.Errorf("%w: share of payouts or time of cut-off out of range", ErrConfig)
+	}
+	for _, f := range c.ClearingFaults {
+		if err := f.check(); err != nil {
+			return err
+		}
+	}
 	return checkFaults(c.Faults)
+}
+
+// edition is that of the detail files.
+func (c Config) edition() clearing.Edition {
+	if c.LongLines {
+		return clearing.Long
+	}
+	return clearing.Short
 }
 
 // member reports whether an institution may use the host.

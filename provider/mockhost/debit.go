@@ -155,7 +155,7 @@ func fen(m *cups.Message) int64 {
 func (h *Host) debitRecord(m *cups.Message, now time.Time) record {
 	return record{
 		At: millis(now), Key: hostKey(m), PAN: m.Get(2), Payee: m.Get(103), Fen: fen(m),
-		Date: h.cfg.settlement(now).Format(settlementLayout), Reference: m.Get(37),
+		Date: h.cfg.settlement(now).Format(settlementLayout), Institution: m.Get(33), Reference: m.Get(37),
 		Terminal: m.Get(41), Merchant: m.Get(42), Type: m.Get(18), Entry: m.Get(22),
 	}
 }
@@ -181,7 +181,8 @@ func (l *link) reverse(m *cups.Message) {
 	}
 	fault := l.host.chance.reversal(hostKey(m))
 	v := l.host.ledger.reverse(reversal{
-		key: m.Get(90)[len(cups.MTIDebit):], pan: m.Get(2), fen: fen(m), now: time.Now(),
+		key: m.Get(90)[len(cups.MTIDebit):], own: hostKey(m),
+		date: l.host.cfg.settlement(time.Now()).Format(settlementLayout), pan: m.Get(2), fen: fen(m), now: time.Now(),
 		remember: !l.host.cfg.ForgetUnknown, lose: fault.Kind == FaultLost, instead: fault.instead(),
 	})
 	l.log.Info().Str("stan", m.Get(11)).Str("card", mask(m.Get(2))).Int64("fen", fen(m)).

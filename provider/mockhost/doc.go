@@ -11,8 +11,11 @@
 // double: section 10). The package imports the wire primitives only and knows
 // nothing of the switch that faces it.
 //
-// A debit moves money from the payer's balance into the payer's held money,
-// where it stays until it is paid out after reconciliation; a reversal moves it
-// back. The sum of all balances and all held money never changes. Every change
-// is in the log, flushed to the disk, before the answer leaves.
+// A debit moves money from the payer's balance into the payer's held money; a
+// reversal moves it back. It belongs to a settlement date, which ends on command,
+// by the clock or with the calendar day and then leaves a detail file for each
+// member. A reconciliation in balance moves what is held of its date to the
+// payees, and each payout is told until the member has answered. The sum of all
+// balances and all held money never changes. Every change is in the log, flushed
+// to the disk, before the answer leaves.
 package mockhost

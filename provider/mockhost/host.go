@@ -26,6 +26,9 @@ type Host struct {
 	chance  *chance
 	trace   atomic.Uint32 // F11 of the host's own messages
 	delayed chan struct{} // a token for each answer held back
+	pokes   chan struct{} // a token: something is owed to a member
+	telling sync.Once
+	filing  chan struct{} // held, by a token, by whoever writes detail files
 
 	stop    chan struct{} // closed when nothing new may begin
 	running sync.WaitGroup
@@ -35,6 +38,7 @@ type Host struct {
 	err       error          // what broke the host, if anything did
 	listeners []net.Listener // in the order in which they came, as links
 	links     []*link
+	notices   []*notice
 }
 
 // Open checks the configuration and replays the log in cfg.Dir. It starts
@@ -49,6 +53,8 @@ func Open(cfg Config) (*Host, error) {
 		cfg: cfg, ledger: newLedger(), keys: newKeyring(cfg.ZMK),
 		chance:  newChance(cfg.Faults, cfg.Seed),
 		delayed: make(chan struct{}, MaxDelayed),
+		pokes:   make(chan struct{}, 1),
+		filing:  make(chan struct{}, 1),
 		stop:    make(chan struct{}),
 	}
 	book := opening{host: h, check: checkValue(cfg.ZMK)}
@@ -61,7 +67,29 @@ func Open(cfg Config) (*Host, error) {
 	if err := book.finish(cfg.Accounts); err != nil {
 		return nil, errors.Join(err, h.journal.close())
 	}
+	h.misbehave()
+	h.ledger.resume(time.Now())
 	return h, nil
+}
+
+// misbehave gives the ledger its faults.
+func (h *Host) misbehave() {
+	_, h.ledger.wrongTotals = findFault(h.cfg.ClearingFaults, FileTotals)
+	if h.cfg.PayoutsRefused > 0 {
+		h.ledger.refusePayout = func(key string) bool {
+			return fraction(fmt.Appendf(nil, "%d/payout/%s", h.cfg.Seed, key)) < h.cfg.PayoutsRefused
+		}
+	}
+}
+
+// startClock begins, once, what the host does by itself: to tell members what they are owed, and to end the day.
+func (h *Host) startClock() {
+	h.telling.Do(func() {
+		h.goes(h.tell)
+		if h.cfg.CutoffAt > 0 {
+			h.goes(func() { h.runClock(h.cfg.CutoffAt) })
+		}
+	})
 }
 
 // opening is the state of a replay.
@@ -122,6 +150,7 @@ func (h *Host) Serve(l net.Listener) error {
 	if !h.addListener(l) {
 		return errors.Join(ErrClosed, l.Close())
 	}
+	h.startClock()
 	wait := minBackoff
 	for {
 		conn, err := l.Accept()

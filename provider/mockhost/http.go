@@ -12,6 +12,9 @@ import (
 //
 //	GET  /ledger      Totals as JSON, durable when they are shown
 //	GET  /healthz     200 while the host serves, else 503
+//	GET  /books       settlement date of now and the Book of every date and member, as JSON
+//	POST /cutoff      ends the settlement date; ?phase=start or end (both)
+//	POST /clearing    ?date=YYYYMMDD writes the detail files of that date again, without faults
 //	POST /keys/reset  sends new zone keys; ?kind=pin or mac (both), ?institution=ID (all linked)
 //
 // It shows card numbers in full and asks nobody who they are: it belongs on a
@@ -20,6 +23,9 @@ func (h *Host) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ledger", h.serveLedger)
 	mux.HandleFunc("GET /healthz", h.serveHealth)
+	mux.HandleFunc("GET /books", h.serveBooks)
+	mux.HandleFunc("POST /cutoff", h.serveCutoff)
+	mux.HandleFunc("POST /clearing", h.serveClearing)
 	mux.HandleFunc("POST /keys/reset", h.serveReset)
 	return mux
 }
@@ -39,6 +45,48 @@ func (h *Host) serveHealth(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	h.writeJSON(w, http.StatusOK, map[string]any{"status": "ok", "institutions": len(h.members())})
+}
+
+func (h *Host) serveBooks(w http.ResponseWriter, _ *http.Request) {
+	date, books := h.Books()
+	h.writeJSON(w, http.StatusOK, map[string]any{"date": date, "books": books})
+}
+
+func (h *Host) serveCutoff(w http.ResponseWriter, r *http.Request) {
+	var date string
+	var files []string
+	var err error
+	switch r.FormValue("phase") {
+	case "":
+		date, files, err = h.CutOff(r.Context())
+	case "start":
+		date = h.BeginCutOff()
+	case "end":
+		date, files, err = h.EndCutOff(r.Context())
+	default:
+		h.writeJSON(w, http.StatusBadRequest, map[string]string{"error": "phase is start or end"})
+		return
+	}
+	h.writeFiles(w, date, files, err)
+}
+
+func (h *Host) serveClearing(w http.ResponseWriter, r *http.Request) {
+	date := r.FormValue("date")
+	files, err := h.WriteDetail(date)
+	if err == nil && len(files) == 0 {
+		h.writeJSON(w, http.StatusNotFound, map[string]string{"error": "nothing happened on that date, or it has not ended"})
+		return
+	}
+	h.writeFiles(w, date, files, err)
+}
+
+// writeFiles answers with a settlement date and the names of detail files.
+func (h *Host) writeFiles(w http.ResponseWriter, date string, files []string, err error) {
+	if err != nil {
+		h.writeJSON(w, http.StatusInternalServerError, map[string]string{"error": err.Error()})
+		return
+	}
+	h.writeJSON(w, http.StatusOK, map[string]any{"date": date, "files": append([]string{}, files...)})
 }
 
 // resetResult is one line of the answer of POST /keys/reset.

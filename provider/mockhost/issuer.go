@@ -31,6 +31,7 @@ func (l *ledger) debit(d debit) verdict {
 	if l.entries[d.record.Key] != nil {
 		return verdict{code: codeDuplicate, batch: l.journal.latest()}
 	}
+	d.record.Date = l.settlementDate(d.record.Date)
 	a, code := l.decide(d)
 	v := verdict{code: code, date: d.record.Date}
 	if a != nil {
@@ -116,6 +117,8 @@ func (a *account) tryPIN(pin, day string) string {
 // reversal is a 0420 as the ledger decides on it.
 type reversal struct {
 	key      string // of the debit, from F90
+	own      string // its own host key
+	date     string // settlement date of now, before any cut-off, YYYYMMDD
 	pan      string
 	fen      int64
 	now      time.Time
@@ -140,9 +143,14 @@ func (l *ledger) reverse(r reversal) verdict {
 	case v.code == codeApproved && r.instead != "":
 		v.code = r.instead
 	case v.code == codeApproved && e.state == stateHeld:
-		v.batch = l.commit(record{Kind: kindReversal, At: millis(r.now), Key: r.key})
+		v.batch = l.commit(record{
+			Kind: kindReversal, At: millis(r.now), Key: r.key, Own: r.own, Date: l.settlementDate(r.date),
+		})
 	case e == nil && r.remember:
 		v.batch = l.commit(record{Kind: kindUnknown, At: millis(r.now), Key: r.key, PAN: r.pan, Fen: r.fen})
+	}
+	if e != nil {
+		v.date = e.reversed // a repeat has the date of the first
 	}
 	return v
 }
@@ -154,6 +162,8 @@ func judge(e *entry, r reversal) string {
 		return codeNoOriginal
 	case e.fen != r.fen:
 		return codeOriginal
+	case e.state == statePaid:
+		return codeInvalid // the payee has it: nothing moves any more
 	}
 	return codeApproved
 }

@@ -31,13 +31,18 @@ const (
 	stateRefused                   // declined, no money moved
 	stateReversed                  // approved and undone
 	stateUnknown                   // never seen, but its reversal was
+	statePaid                      // the held money went to the payee
 )
 
 // entry is what the ledger knows of one host key.
 type entry struct {
 	state state
+	key   string
 	pan   string
 	fen   int64
+	detail
+	reversed string  // settlement date of its reversal, YYYYMMDD
+	payout   *payout // nil before its date was balanced
 }
 
 // account is an Account with its money and the count of wrong PINs. The count
@@ -66,7 +71,17 @@ type ledger struct {
 	entries   map[string]*entry
 	debits    int64
 	reversals int64
+	payouts   int64 // credits of payees
+	advices   int64 // of these, and of those that could not be: 0220 begun
 	totalFen  int64
+
+	date    string // settlement date that the last cut-off led to, YYYYMMDD; "" before the first
+	reached string // the latest settlement date that anything was told
+	books   map[bookKey]*book
+	owed    map[string][]*entry // payouts to be told, by institution, the oldest in front
+
+	wrongTotals  bool              // fault
+	refusePayout func(string) bool // fault, by host key; nil: none
 }
 
 func newLedger() *ledger {
@@ -74,6 +89,8 @@ func newLedger() *ledger {
 		accounts: make(map[string]*account),
 		issuers:  make(map[string]bool),
 		entries:  make(map[string]*entry),
+		books:    make(map[bookKey]*book),
+		owed:     make(map[string][]*entry),
 	}
 }
 
@@ -120,6 +137,16 @@ func (l *ledger) apply(r record) error {
 		return l.applyNew(r, stateRefused)
 	case kindUnknown:
 		return l.applyNew(r, stateUnknown)
+	case kindCutoff:
+		return l.applyCutoff(r)
+	case kindBalanced:
+		return l.applyBalanced(r)
+	case kindPayout:
+		return l.applyPayout(r)
+	case kindTold:
+		return l.applyTold(r)
+	case kindFiled:
+		return l.applyFiled(r)
 	}
 	return fmt.Errorf("%w: unknown record %q", ErrLog, r.Kind)
 }
@@ -148,6 +175,7 @@ func (l *ledger) applyDebit(r record) error {
 	}
 	a.hold(r.Fen)
 	l.debits++
+	l.enterDebit(l.entries[r.Key])
 	return nil
 }
 
@@ -159,6 +187,7 @@ func (l *ledger) applyReversal(r record) error {
 	e.state = stateReversed
 	l.accounts[e.pan].hold(-e.fen)
 	l.reversals++
+	l.enterReversal(e, r)
 	return nil
 }
 
@@ -166,7 +195,7 @@ func (l *ledger) applyNew(r record, s state) error {
 	if r.Key == "" || l.entries[r.Key] != nil {
 		return fmt.Errorf("%w: host key is missing or there twice", ErrLog)
 	}
-	l.entries[r.Key] = &entry{state: s, pan: r.PAN, fen: r.Fen}
+	l.entries[r.Key] = &entry{state: s, key: r.Key, pan: r.PAN, fen: r.Fen, detail: detailOf(r)}
 	return nil
 }
 
@@ -185,7 +214,7 @@ func (a *account) hold(fen int64) {
 func (l *ledger) totals() (Totals, *batch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	t := Totals{Accounts: make([]AccountTotals, 0, len(l.order)), Debits: l.debits, Reversals: l.reversals}
+	t := Totals{Accounts: make([]AccountTotals, 0, len(l.order)), Debits: l.debits, Reversals: l.reversals, Payouts: l.payouts}
 	for _, a := range l.order {
 		t.Accounts = append(t.Accounts, AccountTotals{a.PAN, a.BalanceFen, a.heldFen})
 		t.TotalFen += a.BalanceFen + a.heldFen

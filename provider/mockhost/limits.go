@@ -20,6 +20,10 @@ const (
 	// MaxOffers is how many new keys of one kind may wait for their answer; the
 	// oldest is forgotten first.
 	MaxOffers = 4
+	// MaxTelling is how many payouts of one member may wait for their 0230 at once; the others wait for these.
+	MaxTelling = 32
+	// MaxNotices is how many 0820 of one member may wait for their 0830; the oldest is forgotten first.
+	MaxNotices = 8
 	// MaxRecord is the longest record of the log, in bytes, with its line end.
 	MaxRecord = 4096
 	// MaxBalanceFen is the largest balance of an account.
@@ -42,6 +46,12 @@ const (
 	OldKeyTimeout = 60 * time.Second
 	// ResetTimeout is how long POST /keys/reset waits for the 0810.
 	ResetTimeout = 30 * time.Second
+	// RepeatAfter is when a 0220 or 0820 of the host's that nobody answered is sent again.
+	RepeatAfter = 5 * time.Second
+	// FileLateDelay is how late a detail file comes by the fault "late" by default.
+	FileLateDelay = time.Minute
+	// FileHalfDelay is how long only half a detail file is there by the fault "half" by default.
+	FileHalfDelay = 3 * time.Second
 	// LateDelay is how late the answer of the fault "late" comes by default.
 	LateDelay = 40 * time.Second
 	// ShortDelay is the same for the fault "delay".

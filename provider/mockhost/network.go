@@ -25,7 +25,7 @@ const (
 	doubleCode = '6'
 )
 
-// network answers a 0820: sign-on, sign-off, echo, and the wish for a new key.
+// network answers a 0820: sign-on, sign-off, echo, and the wish for a new key or for the end of the settlement date.
 func (l *link) network(m *cups.Message) {
 	a := answerTo(m, cups.MTINetworkResponse, []int{7, 11, 33, 70, 100})
 	code := l.networkCode(m)
@@ -38,6 +38,20 @@ func (l *link) network(m *cups.Message) {
 			l.log.Error().Err(err).Msg("key reset")
 		}
 	}
+	if code == codeApproved && m.Get(70) == cups.NetCutoffStart {
+		l.cutOff()
+	}
+}
+
+// cutOff ends the settlement date because a member asked for it. It runs beside the link, which must stay readable.
+func (l *link) cutOff() {
+	l.host.goes(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), ResetTimeout)
+		defer cancel()
+		if _, _, err := l.host.CutOff(ctx); err != nil {
+			l.log.Error().Err(err).Msg("cut-off")
+		}
+	})
 }
 
 // networkCode is F39 of a 0830; it changes the state of the link.
@@ -54,7 +68,7 @@ func (l *link) networkCode(m *cups.Message) string {
 		l.signedOn = true
 	case cups.NetSignOff:
 		l.signedOn = false
-	case cups.NetEcho:
+	case cups.NetEcho, cups.NetCutoffStart:
 	case cups.NetKeyReset:
 		if !goodSecurity(m.Get(53)) {
 			return codeFormat

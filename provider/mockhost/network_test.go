@@ -75,7 +75,7 @@ func hexUpper(b []byte) string {
 func TestNetworkCodes(t *testing.T) {
 	c := start(t, nil).link()
 	for _, v := range []struct{ function, security, code string }{
-		{"001", "", "00"}, {"301", "", "00"}, {"002", "", "00"}, {"999", "", "40"}, {"201", "", "40"},
+		{"001", "", "00"}, {"301", "", "00"}, {"002", "", "00"}, {"999", "", "40"}, {"202", "", "40"},
 		{"101", "", "30"}, {"101", "3000000000000000", "30"}, {"101", "1700000000000000", "30"},
 	} {
 		a := c.manage(v.function, v.security)

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rs/zerolog"
+
 	"example.com/ringback/spec"
 	"example.com/ringback/spec/cups"
 )
@@ -45,7 +47,12 @@ func (l *link) dispatch(m *cups.Message) {
 	case cups.MTIKeyResetResponse:
 		l.keyTaken(m)
 	case cups.MTINetworkResponse:
-		l.log.Debug().Str("code", m.Get(39)).Msg("echo answered")
+		l.log.Debug().Str("function", m.Get(70)).Str("code", m.Get(39)).Msg("network management answered")
+		l.noticeAnswered(m)
+	case cups.MTIReconcile:
+		l.reconcile(m)
+	case cups.MTIAdviceResponse:
+		l.payoutTold(m)
 	default:
 		l.unsupported(m)
 	}
@@ -150,10 +157,12 @@ func missing(m *cups.Message, fields []int) int {
 
 // pack writes a message with its length prefix. A message that cannot be written
 // is a mistake of this package; it is logged and nothing is sent.
-func (l *link) pack(m *cups.Message) []byte {
+func (l *link) pack(m *cups.Message) []byte { return packed(m, l.log) }
+
+func packed(m *cups.Message, log zerolog.Logger) []byte {
 	frame, err := m.Pack()
 	if err != nil {
-		l.log.Error().Err(err).Str("mti", m.MTI()).Msg("answer cannot be written")
+		log.Error().Err(err).Str("mti", m.MTI()).Msg("answer cannot be written")
 		return nil
 	}
 	return cups.AppendFrame(nil, frame)
