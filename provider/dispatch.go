@@ -40,7 +40,7 @@ func (n *Network) dispatch(l *link, m *cups.Message) {
 		if !n.pending.deliver(keyOf(m), reply{message: m}) {
 			n.offerLate(m)
 		}
-	case cups.MTIReversalResponse, cups.MTIVerifyResponse:
+	case cups.MTIReversalResponse, cups.MTIVerifyResponse, cups.MTIReconcileResponse:
 		if !n.pending.deliver(keyOf(m), reply{message: m}) {
 			n.counts.stray.Add(1)
 		}
@@ -52,6 +52,12 @@ func (n *Network) dispatch(l *link, m *cups.Message) {
 		n.offer(l.requests, m)
 	case cups.MTIKeyReset:
 		n.zone.offer(n, delivery{l, m})
+	case cups.MTIAdvice:
+		if n.config.Settlement != nil {
+			n.offer(l.requests, m)
+			return
+		}
+		fallthrough
 	default:
 		n.counts.stray.Add(1)
 		n.noisy.Warn().Str("link", l.addr).Str("mti", m.MTI()).Msg("message of an unexpected type")

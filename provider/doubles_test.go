@@ -131,7 +131,7 @@ type host struct {
 	refuse    bool              // dials fail
 	onDebit   func(l *hostLink, m *cups.Message)
 	onReverse func(l *hostLink, m *cups.Message)
-	onVerify  func(l *hostLink, m *cups.Message)
+	onVerify  func(l *hostLink, m *cups.Message)      // 0100 and 0520
 	onNetwork func(l *hostLink, m *cups.Message) bool // false: behave
 }
 
@@ -260,7 +260,7 @@ func (l *hostLink) handle(frame []byte) {
 		onDebit(l, m)
 	case "0420":
 		onReverse(l, m)
-	case "0100":
+	case "0100", "0520":
 		onVerify(l, m)
 	case "0820":
 		if onNetwork == nil || !onNetwork(l, m) {

@@ -41,7 +41,7 @@ func FuzzReceive(f *testing.F) {
 		}
 		for range len(l.requests) {
 			m := <-l.requests
-			_, _ = encodeWire(encodeNetworkResponse(m, w.manage(m)))
+			_, _ = encodeWire(encodeNetworkResponse(m, w.manage(t.Context(), m)))
 		}
 		for range len(w.zone.inbox) {
 			d := <-w.zone.inbox

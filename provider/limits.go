@@ -27,6 +27,11 @@ type Limits struct {
 	// KeyPause is the least time between two requests for a MAC key because a MAC failed: 60 s.
 	KeyPause time.Duration
 
+	FilePoll  time.Duration // between two looks into the drop folder: 2 s
+	FileStill time.Duration // how long a file there must not have changed before it is read: 10 s
+	FileHalf  time.Duration // the same for one that ends inside a line, before it is called bad: 10 min
+	FileAgain time.Duration // before a file that the books did not take is offered again: 30 s
+
 	InFlight int // requests waiting for an answer: 16,384; more are not sent
 	Late     int // late answers waiting for Config.Late: 1024; more are counted and dropped
 	Requests int // the host's requests waiting on one link, and key resets waiting on all: 64; more are dropped
@@ -49,6 +54,10 @@ func (l Limits) WithDefaults() Limits {
 	l.OldKey = fallback(l.OldKey, 60*time.Second)
 	l.KeyWait = fallback(l.KeyWait, 15*time.Second)
 	l.KeyPause = fallback(l.KeyPause, 60*time.Second)
+	l.FilePoll = fallback(l.FilePoll, 2*time.Second)
+	l.FileStill = fallback(l.FileStill, 10*time.Second)
+	l.FileHalf = fallback(l.FileHalf, 10*time.Minute)
+	l.FileAgain = fallback(l.FileAgain, 30*time.Second)
 	l.InFlight = fallback(l.InFlight, 16_384)
 	l.Late = fallback(l.Late, 1024)
 	l.Requests = fallback(l.Requests, 64)

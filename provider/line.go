@@ -45,7 +45,7 @@ func (n *Network) session(ctx context.Context, ln *line) (signedOn bool, err err
 		return false, err
 	}
 	var wg sync.WaitGroup
-	wg.Go(l.serve)
+	wg.Go(func() { l.serve(ctx) })
 	defer wg.Wait()
 	defer l.hangUp()
 	if err := n.signOn(ctx, l); err != nil {

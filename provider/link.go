@@ -25,7 +25,7 @@ type link struct {
 	net      *Network
 	socket   *socket
 	conn     *connection.Connection
-	requests chan *cups.Message // 0820 of the host, for serve
+	requests chan *cups.Message // 0820 and 0220 of the host, for serve
 	started  chan struct{}      // closed when conn is set
 	ended    chan struct{}      // closed by the reader when nothing will be read any more
 	frame    frameReader
@@ -169,20 +169,24 @@ func replyCode(r reply) (acquirer.ResponseCode, error) {
 }
 
 // serve answers the host's requests until the link ends.
-func (l *link) serve() {
+func (l *link) serve(ctx context.Context) {
 	for {
 		select {
 		case m := <-l.requests:
-			l.answer(m)
+			l.answer(ctx, m)
 		case <-l.ended:
 			return
 		}
 	}
 }
 
-// answer answers one 0820 of the host.
-func (l *link) answer(m *cups.Message) {
-	code := l.net.manage(m)
+// answer answers one 0820 or 0220 of the host.
+func (l *link) answer(ctx context.Context, m *cups.Message) {
+	if m.MTI() == cups.MTIAdvice {
+		l.answerPayout(ctx, m)
+		return
+	}
+	code := l.net.manage(ctx, m)
 	err := l.send(encodeNetworkResponse(m, code))
 	l.net.log.Debug().Str("link", l.addr).Str("f70", m.Get(70)).Str("f39", string(code)).Err(err).Msg("request of the host")
 }

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -38,15 +39,17 @@ func (n *Network) encodeKeyRequest(usage acquirer.KeyUsage) *cups.Message {
 }
 
 // manage takes notice of an 0820 of the host and returns the F39 of its answer: 40 for what a member does not do.
-func (n *Network) manage(m *cups.Message) acquirer.ResponseCode {
+func (n *Network) manage(ctx context.Context, m *cups.Message) acquirer.ResponseCode {
 	switch m.Get(70) {
 	case cups.NetEcho:
 	case cups.NetCutoffStart:
 		n.log.Info().Msg("cut-off begins")
+		return n.cutOff(ctx, m, acquirer.CutOffBegins)
 	case cups.NetCutoffEnd:
 		date := m.Get(15)
 		n.counts.settleDate.Store(&date)
 		n.log.Info().Str("settles", date).Msg("cut-off has ended")
+		return n.cutOff(ctx, m, acquirer.CutOffEnds)
 	default:
 		return acquirer.CodeNotSupported
 	}

@@ -54,6 +54,10 @@ type Config struct {
 	// Calls come one after the other. Nil means that late answers are only counted.
 	Late func(ctx context.Context, key acquirer.HostKey, a acquirer.Authorization) error
 
+	// Settlement takes cut-offs and payouts. Nil: a cut-off is answered 00 and only logged, and a payout is not answered,
+	// so that the host keeps it.
+	Settlement acquirer.Settlement
+
 	Log    zerolog.Logger // the zero value logs nothing
 	Limits Limits
 }

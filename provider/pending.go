@@ -17,10 +17,13 @@ type matchKey struct {
 // never F32, so that F7 and F11 must do.
 const classNetwork = "08"
 
+// classReconcile is the class of reconciliations. The dialect's list of their fields has neither F32 nor F33.
+const classReconcile = "05"
+
 // keyOf reads the key of a request or of an answer. m has a type of four digits.
 func keyOf(m *cups.Message) matchKey {
 	k := matchKey{class: m.MTI()[:2], time: m.Get(7), trace: m.Get(11)}
-	if k.class != classNetwork {
+	if k.class != classNetwork && k.class != classReconcile {
 		k.acquirer, k.forwarder = m.Get(32), m.Get(33)
 	}
 	return k

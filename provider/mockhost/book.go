@@ -114,10 +114,11 @@ func (l *ledger) settlementDate(date string) string {
 
 // settlementDate is F15 of what happens now, as YYYYMMDD.
 func (h *Host) settlementDate() string {
+	today := h.cfg.settlement(time.Now()).Format(settlementLayout)
 	l := h.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.settlementDate(h.cfg.settlement(time.Now()).Format(settlementLayout))
+	return l.settlementDate(today)
 }
 
 // closed lists the books of dates before one whose detail file is not written, in order. The caller holds mu.

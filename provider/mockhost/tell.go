@@ -31,9 +31,8 @@ func (h *Host) tell() {
 	defer tick.Stop()
 	last := ""
 	for {
-		if date := h.settlementDate(); date != last {
-			last = date // at the start too: a crash may have come between a cut-off and its files
-			h.goes(h.fileDue)
+		if h.cfg.ClearingDir != "" {
+			last = h.watchDate(last)
 		}
 		select {
 		case <-h.stop:
@@ -49,6 +48,16 @@ func (h *Host) tell() {
 			h.tellPayouts(id, now)
 		}
 	}
+}
+
+// watchDate has detail files written when the date is not the last one any more; at the start too, for a crash may have
+// come between a cut-off and its files.
+func (h *Host) watchDate(last string) string {
+	date := h.settlementDate()
+	if date != last {
+		h.goes(h.fileDue)
+	}
+	return date
 }
 
 // fileDue writes the detail files that are due because the calendar has moved on.

@@ -84,6 +84,9 @@ func (b *BadFile) Error() string {
 	return fmt.Sprintf("%d bad lines, the first: %v", b.Count, &b.Lines[0])
 }
 
+// OnlyHalf reports whether all that is wrong is that the file ends inside its last line: perhaps it is not all there yet.
+func (b *BadFile) OnlyHalf() bool { return b.Count == 1 && b.Lines[0].Reason == ReasonHalf }
+
 var (
 	// ErrNoLines is the error of [Verify] for a file without a line: nothing tells it from a transfer that failed. A
 	// day without payments has no file.
