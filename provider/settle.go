@@ -97,17 +97,18 @@ func decodeTotals(t cups.Totals) *acquirer.SettlementTotals {
 
 // RequestCutOff implements [acquirer.Reconciler] with an 0820 of ours, F70 = 201.
 func (n *Network) RequestCutOff(ctx context.Context) error {
-	for _, l := range n.candidates(0) {
-		code, err := l.exchange(ctx, n.encodeNetwork(cups.NetCutoffStart))
-		if err != nil {
-			return unknown(err)
-		}
-		if code != acquirer.CodeApproved {
-			return &acquirer.Error{Op: "provider.RequestCutOff", Code: code}
-		}
-		return nil
+	links := n.candidates(0)
+	if len(links) == 0 {
+		return notSent(errNoLink)
 	}
-	return notSent(errNoLink)
+	code, err := links[0].exchange(ctx, n.encodeNetwork(cups.NetCutoffStart))
+	switch {
+	case err != nil:
+		return unknown(err)
+	case code != acquirer.CodeApproved:
+		return &acquirer.Error{Op: "provider.RequestCutOff", Code: code}
+	}
+	return nil
 }
 
 // cutOff passes a cut-off on and returns the F39 of its answer.

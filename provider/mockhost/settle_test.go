@@ -484,3 +484,72 @@ func TestSettlementOverHTTP(t *testing.T) {
 	require.Contains(t, ask("POST", "/clearing?date="+today.Format(settlementLayout), http.StatusOK), name)
 	require.Contains(t, ask("GET", "/books", http.StatusOK), fmt.Sprintf(`{"books":[{"date":%q`, today.Format(settlementLayout)))
 }
+
+// logLines are the lines of the ledger log in a folder.
+func logLines(t *testing.T, dir string) []string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, logName))
+	require.NoError(t, err)
+	return strings.SplitAfter(strings.TrimSuffix(string(b), "\n"), "\n")
+}
+
+// A crash in the middle of the one write of a balance, at every record of it: the payouts that are missing are made at the
+// next start, and only those.
+func TestBalanceIsTorn(t *testing.T) {
+	dir := t.TempDir()
+	h := start(t, func(c *Config) { c.Dir = dir })
+	c := h.client()
+	var f15 string
+	for range 3 {
+		f15 = c.debit(payer, 100).Get(15)
+	}
+	require.Equal(t, "1", c.ask(c.newReconciliation(f15, debits(3, 300))).Get(66))
+	for range 3 {
+		require.Equal(t, "0220", c.receive().MTI())
+	}
+	c.debit(payer, 100) // after the balance: not to be paid out by it
+	require.NoError(t, h.Close())
+	lines := logLines(t, dir)
+	first := len(lines) - 5 // balanced, three payouts, the debit
+	require.Contains(t, lines[first], `"balanced"`)
+	for cut := first; cut <= len(lines); cut++ {
+		name := filepath.Join(t.TempDir(), logName)
+		require.NoError(t, os.WriteFile(name, []byte(strings.Join(lines[:cut], "")), 0o600))
+		again := start(t, func(c *Config) { c.Dir = filepath.Dir(name) })
+		want := int64(3)
+		if cut == first {
+			want = 0 // the balance itself was lost, and with it the 0530
+		}
+		require.Equal(t, want, again.totals().Payouts, cut)
+		require.Equal(t, want*100, again.account(payee).BalanceFen)
+	}
+}
+
+// A log from before there were books: debits and reversals without member and date are found all the same.
+func TestLogFromBeforeThereWereBooks(t *testing.T) {
+	dir := t.TempDir()
+	key := func(stan string) string { return cups.Original90("", stan, "1124120000", member, member) }
+	var log []byte
+	for _, r := range []record{
+		{Kind: kindOpen, Version: logVersion, Check: checkValue(demoZMK(t))},
+		{Kind: kindAccount, PAN: payer, Fen: 1000},
+		{Kind: kindDebit, Key: key("000001"), PAN: payer, Payee: payee, Fen: 100, Date: "20261124", Code: "00"},
+		{Kind: kindDebit, Key: key("000002"), PAN: payer, Payee: payee, Fen: 200, Date: "20261124", Code: "00"},
+		{Kind: kindReversal, At: time.Date(2026, 11, 25, 16, 30, 0, 0, time.UTC).UnixMilli(), Key: key("000002")},
+	} {
+		log = appendRecord(log, r)
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, logName), log, 0o600))
+	out := t.TempDir()
+	h := start(t, func(c *Config) { c.Dir, c.ClearingDir = dir, out })
+	_, books := h.Books()
+	require.Len(t, books, 2)
+	require.Equal(t, []string{"20261124", member, "20261126"}, []string{books[0].Date, books[0].Institution, books[1].Date})
+	require.Equal(t, int64(200), books[1].Totals.DebitReversals.Fen)
+	require.Eventually(t, func() bool {
+		_, books := h.Books()
+		return books[0].Filed && books[1].Filed
+	}, 10*time.Second, 10*time.Millisecond)
+	s, _ := verified(t, filepath.Join(out, member, "IND26112401ACOMN"))
+	require.Equal(t, int64(2), s.Lines)
+}
