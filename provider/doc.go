@@ -10,6 +10,8 @@
 //     end the wait, since the answer may come on another.
 //   - An answer is believed only with a right F128 and the F4, F37 and F41 of the request. One that fails is consumed:
 //     the outcome is unknown at once, and the debit must be undone.
+//   - Cut-offs (0820) and payouts (0220) of the host go to [Config.Settlement], in the order of their link, and are answered
+//     with what it says. Detail files come through a [DropFolder].
 //   - An answer that nobody waits for goes to [Config.Late], if its F128 is right. It never becomes an approval.
 //
 // # The library underneath

@@ -190,6 +190,9 @@ func (h *Host) writeLines(out io.Writer, b *book, faults map[int]ClearingKind) e
 // detailLine is one line of a detail file, in full.
 func (h *Host) detailLine(line bookLine) clearing.Record {
 	e := line.entry
+	if len(e.key) != hostKeyLen || line.own != "" && len(line.own) != hostKeyLen {
+		return clearing.Record{} // of a log that nobody wrote; it cannot be written either
+	}
 	issuer := h.ledger.institutionOf(e.pan)
 	r := clearing.Record{
 		Acquirer: acquirerOf(e), Forwarder: e.institution, Trace: e.key[:6], Time: e.key[6:16],

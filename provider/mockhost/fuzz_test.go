@@ -75,7 +75,7 @@ func FuzzTake(f *testing.F) {
 	require.NoError(f, err)
 	c := &client{t: f, seq: new(int)}
 	debit := c.newDebit(payer, 100)
-	for _, m := range []*cups.Message{debit, c.newReversal(debit)} {
+	for _, m := range []*cups.Message{debit, c.newReversal(debit), c.newReconciliation("1124", debits(1, 100)), answerTo(debit, "0230", []int{7, 11, 33})} {
 		frame, err := c.seal(m).Pack()
 		require.NoError(f, err)
 		f.Add(frame, true)

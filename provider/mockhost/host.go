@@ -28,6 +28,7 @@ type Host struct {
 	delayed chan struct{} // a token for each answer held back
 	pokes   chan struct{} // a token: something is owed to a member
 	telling sync.Once
+	cutting atomic.Bool   // a member has asked for a cut-off, and it runs
 	filing  chan struct{} // held, by a token, by whoever writes detail files
 
 	stop    chan struct{} // closed when nothing new may begin

@@ -43,9 +43,14 @@ func (l *link) network(m *cups.Message) {
 	}
 }
 
-// cutOff ends the settlement date because a member asked for it. It runs beside the link, which must stay readable.
+// cutOff ends the settlement date because a member asked for it. It runs beside the link, which must stay readable; who
+// asks again while it runs asks for the same one.
 func (l *link) cutOff() {
+	if !l.host.cutting.CompareAndSwap(false, true) {
+		return
+	}
 	l.host.goes(func() {
+		defer l.host.cutting.Store(false)
 		ctx, cancel := context.WithTimeout(context.Background(), ResetTimeout)
 		defer cancel()
 		if _, _, err := l.host.CutOff(ctx); err != nil {

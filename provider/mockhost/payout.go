@@ -94,7 +94,7 @@ func (l *ledger) applyBalanced(r record) error {
 // applyPayout moves the money from what is held of the payer's to the payee's balance, if the bank took it.
 func (l *ledger) applyPayout(r record) error {
 	e := l.entries[r.Key]
-	if e == nil || e.state != stateHeld || e.payout != nil || len(r.Own) != 6+len(timeLayout) {
+	if e == nil || e.state != stateHeld || e.payout != nil || len(r.Own) != 6+len(timeLayout) || len(e.key) != hostKeyLen {
 		return fmt.Errorf("%w: payout of no debit, or twice", ErrLog)
 	}
 	if r.Code == codeApproved {
