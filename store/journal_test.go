@@ -350,6 +350,7 @@ func TestReadsUseIndexes(t *testing.T) {
 		readEnrolmentsOfPayee: "enrolment_payee",
 		readUnrouted:          "outbox_due",
 		readDueNotices:        "outbox_due",
+		readNoticesBeside:     "outbox_lane",
 		readNoticeByReceipt:   "outbox_receipt",
 	} {
 		require.Contains(t, plan(t, db, reads[q]), "INDEX "+index, reads[q])

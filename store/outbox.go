@@ -40,7 +40,7 @@ func (db *DB) noticeCells(ctx context.Context, n acquirer.Notice) ([]any, error)
 	var key acquirer.Date
 	if address := n.Address.Reveal(); address != "" {
 		key = acquirer.DateOf(time.Now())
-		hash := db.labelled("lane", string(n.Device), address, fmt.Sprint(n.Kind == acquirer.NoticeCode))
+		hash := db.laneOf(n, n.Kind == acquirer.NoticeCode)
 		blob, err := db.keys.seal(ctx, key, noticeBound(n), n.Subject(), []byte(address))
 		if err != nil {
 			return nil, err
@@ -54,6 +54,11 @@ func (db *DB) noticeCells(ctx context.Context, n acquirer.Notice) ([]any, error)
 	}
 	mac := db.sums.noticeSum(cells)
 	return append(cells, mac[:]), nil
+}
+
+// laneOf hashes device and address of a notice: what goes there goes in order, codes by themselves.
+func (db *DB) laneOf(n acquirer.Notice, code bool) sum {
+	return db.labelled("lane", string(n.Device), n.Address.Reveal(), fmt.Sprint(code))
 }
 
 // newNoticeCells are those of a notice as a move of a transaction puts it into the outbox.
@@ -103,6 +108,12 @@ func (db *DB) UnroutedNotices(ctx context.Context, now time.Time, limit int) ([]
 // DueNotices implements [acquirer.Outbox].
 func (db *DB) DueNotices(ctx context.Context, device acquirer.DeviceKind, now time.Time, limit int) ([]acquirer.Notice, error) {
 	return db.notices(ctx, readDueNotices, string(device), micros(now), int64(limit))
+}
+
+// NoticesBeside implements [acquirer.Outbox].
+func (db *DB) NoticesBeside(ctx context.Context, n acquirer.Notice, now time.Time, limit int) ([]acquirer.Notice, error) {
+	lane := db.laneOf(n, false)
+	return db.notices(ctx, readNoticesBeside, lane[:], micros(now), int64(limit))
 }
 
 // NoticesIn implements [acquirer.Outbox].

@@ -174,3 +174,40 @@ func indexOf(set string) int {
 	}
 	return len(set)
 }
+
+// What goes beside a notice is of its device and address, due, queued, in the order of its making, and no code. A receipt
+// for several is about one that still waits for it.
+func TestNoticesBeside(t *testing.T) {
+	db := openNew(t)
+	var all []acquirer.Notice
+	for i, due := range []time.Duration{0, time.Hour, 0, 0} {
+		n := waiting(t, db)
+		to := "13900139001"
+		if i == 3 {
+			to = "13900139002"
+		}
+		all = append(all, routed(t, db, n, to, atNoon.Add(due)))
+	}
+	beside := func(at time.Time, limit int) []string { return ids(db.NoticesBeside(t.Context(), all[0], at, limit)) }
+	require.Equal(t, []string{all[0].ID(), all[2].ID()}, beside(atNoon, 10))
+	require.Equal(t, []string{all[0].ID(), all[1].ID(), all[2].ID()}, beside(atNoon.Add(time.Hour), 10))
+	require.Equal(t, []string{all[0].ID()}, beside(atNoon, 1))
+	require.Empty(t, beside(atNoon.Add(-time.Second), 10))
+	handed := func(n acquirer.Notice, state acquirer.NoticeState) acquirer.Notice {
+		next := n
+		next.State, next.Sent, next.Receipt = state, atNoon, "job 1"
+		require.NoError(t, db.MoveNotice(t.Context(), &n, &next))
+		return next
+	}
+	handed(all[0], acquirer.NoticeDelivered)
+	waits := handed(all[1], acquirer.NoticeHanded)
+	handed(all[2], acquirer.NoticeDelivered)
+	require.Empty(t, beside(atNoon.Add(time.Hour), 10))
+	got, err := db.NoticeByReceipt(t.Context(), acquirer.DeviceSMS, "job 1")
+	require.NoError(t, err)
+	require.Equal(t, waits.ID(), got.ID())
+	handed(waits, acquirer.NoticeDelivered)
+	got, err = db.NoticeByReceipt(t.Context(), acquirer.DeviceSMS, "job 1")
+	require.NoError(t, err)
+	require.Equal(t, acquirer.NoticeDelivered, got.State)
+}

@@ -270,6 +270,7 @@ const (
 	readPaymentsTo
 	readUnrouted
 	readDueNotices
+	readNoticesBeside
 	readNoticesIn
 	readNoticeByReceipt
 	readNotice
@@ -370,8 +371,9 @@ var reads = [...]string{
 	readDueNotices: selectNotice + `AS n WHERE device = $1 AND state = 0 AND due <= $2 AND NOT EXISTS (SELECT 1 FROM outbox e
 		WHERE e.lane = n.lane AND e.state = 0 AND e.lane IS NOT NULL
 		AND (e.created, e.txn, e.kind, e.copy) < (n.created, n.txn, n.kind, n.copy)) ORDER BY due LIMIT $3`,
+	readNoticesBeside:   selectNotice + `WHERE lane = $1 AND state = 0 AND due <= $2 ORDER BY created, txn, kind, copy LIMIT $3`,
 	readNoticesIn:       selectNotice + `WHERE state = $1 ORDER BY txn, kind, copy LIMIT $2`,
-	readNoticeByReceipt: selectNotice + `WHERE device = $1 AND receipt = $2 AND receipt <> '' ORDER BY sent DESC LIMIT 1`,
+	readNoticeByReceipt: selectNotice + `WHERE device = $1 AND receipt = $2 AND receipt <> '' ORDER BY state = 1 DESC, sent DESC LIMIT 1`,
 	readNotice:          selectNotice + `WHERE txn = $1 AND kind = $2 AND copy = $3`,
 	readOldNotices:      selectNotice + `WHERE sealed IS NOT NULL AND created < $1 LIMIT $2`,
 	readPayeesEnded:     `SELECT id FROM payee WHERE status = 4 AND ended < $1 AND id > 0 LIMIT $2`,

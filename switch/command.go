@@ -197,11 +197,12 @@ func (r *Request) readNumbers(groups []string) {
 
 // deviceWords are the words for devices in a command.
 var deviceWords = map[string]DeviceKind{"短信": DeviceSMS, "邮件": DeviceEmail, "电邮": DeviceEmail, "电话": DeviceVoice,
-	"语音": DeviceVoice, "电脑": DevicePC, "信函": DeviceLetter, "邮寄": DeviceLetter, "sms": DeviceSMS, "email": DeviceEmail,
+	"语音": DeviceVoice, "电脑": DevicePC, "信件": DeviceLetter, "信函": DeviceLetter, "邮寄": DeviceLetter, "sms": DeviceSMS, "email": DeviceEmail,
 	"mail": DeviceEmail, "voice": DeviceVoice, "call": DeviceVoice, "pc": DevicePC, "webhook": DeviceWebhook,
 	"letter": DeviceLetter, "spool": DeviceSpool}
 
-// readDevices reads an ordered list: device, or device:address. What is none of them keeps its word, to be refused.
+// readDevices reads an ordered list: device, or device:address. What is none of them keeps its word, to be refused; behind a
+// letter's postal address, which may hold blanks, it is a part of that.
 func (r *Request) readDevices(words []string) {
 	for _, w := range words {
 		if isMobile(w) {
@@ -210,6 +211,10 @@ func (r *Request) readDevices(words []string) {
 		}
 		name, address, _ := strings.Cut(w, ":")
 		kind, ok := deviceWords[strings.ToLower(name)]
+		if last := len(r.Devices) - 1; !ok && last >= 0 && r.Devices[last].Kind == DeviceLetter && r.Devices[last].Address != "" {
+			r.Devices[last].Address += " " + w
+			continue
+		}
 		if !ok {
 			kind = DeviceKind(name)
 		}

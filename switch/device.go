@@ -53,8 +53,16 @@ type Address struct {
 	s    string
 }
 
-// NewAddress accepts 1 to 512 bytes without control characters. A kind that reaches numbers wants a mobile number.
+// NewAddress accepts 1 to 512 bytes without control characters. A kind that reaches numbers wants a mobile number, and a
+// letter a postal address in 2 to 5 lines, which Reveal returns joined by semicolons, the postcode first.
 func NewAddress(kind DeviceKind, s string) (Address, error) {
+	if kind == DeviceLetter && len(s) <= maxAddress {
+		lines, err := parsePostal(s)
+		if err != nil {
+			return Address{}, err
+		}
+		s = lines
+	}
 	if s == "" || len(s) > maxAddress || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7F || r == '\uFFFD' }) {
 		return Address{}, fmt.Errorf("%s address is empty, longer than %d bytes or holds what no address has", kind, maxAddress)
 	}
@@ -72,9 +80,12 @@ func (a Address) Kind() DeviceKind { return a.kind }
 // Reveal returns the address as the device needs it.
 func (a Address) Reveal() string { return a.s }
 
-// Masked shows a number as 138****8001, a mail address as l***@example.org, and of anything else its first three
-// characters at most.
+// Masked shows a number as 138****8001, a mail address as l***@example.org, of a postal address the province's two digits of
+// its postcode, and of anything else its first three characters at most.
 func (a Address) Masked() string {
+	if a.kind == DeviceLetter && len(a.s) > 2 {
+		return a.s[:2] + "****"
+	}
 	if m, err := ParseMSISDN(a.s); err == nil {
 		return m.Masked()
 	}
@@ -109,8 +120,12 @@ type Message struct {
 	Created  time.Time // when what it tells of happened
 	Expires  time.Time // not worth delivering behind it (the validity period of an SMS); zero: none
 	Try      int       // 1 for the first by this device
+	Name     string    // the registered name of the payee that is written to, for an envelope; empty: not known
 	Payer    MSISDN    // of a notice to a payee about a payment: who paid, and how much, for devices that sort; else zero
 	Amount   Fen
+	RRN      RRN       // the payment's reference number, as Payer
+	Paid     time.Time // when the payment was approved, as Payer
+	Memo     string    // what the payer wrote to it, without what looks like a link; may be empty
 }
 
 // Format prints the id and the kind only.

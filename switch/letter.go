@@ -14,8 +14,12 @@ type letter struct {
 	routes   []Route // by which it may go, in order; an address that is zero is the number
 	language Language
 	words    Words
+	name     string // of the payee that is written to, for an envelope
 	payer    MSISDN // of a notice to a payee about a payment
 	amount   Fen
+	rrn      RRN
+	paid     time.Time
+	memo     string
 	subject  string
 	text     string
 	expires  time.Time
@@ -26,7 +30,8 @@ type letter struct {
 // message is what a device is given.
 func (l letter) message(n Notice) Message {
 	return Message{ID: n.ID(), Kind: n.Kind, To: n.Address, Language: l.language, Subject: l.subject, Text: l.text,
-		Created: n.Created, Expires: l.expires, Try: n.Tries - n.Start, Payer: l.payer, Amount: l.amount}
+		Created: n.Created, Expires: l.expires, Try: n.Tries - n.Start, Name: l.name, Payer: l.payer, Amount: l.amount,
+		RRN: l.rrn, Paid: l.paid, Memo: l.memo}
 }
 
 // compose works out what a notice says, to whom, and by which devices. What cannot be said any more is obsolete, and what
@@ -128,7 +133,7 @@ func (n *Notifier) paidOut(ctx context.Context, t *Transaction, l *letter) error
 		return err
 	}
 	l.number, l.words.Card, l.words.At = p.Number, p.Card.Masked(), momentText(l.language, t.Answered)
-	l.payer, l.amount = t.Payer, t.Amount
+	l.name, l.payer, l.amount, l.rrn, l.paid, l.memo = p.Name, t.Payer, t.Amount, t.RRN(), t.Answered, plainMemo(t.Memo)
 	return nil
 }
 
@@ -157,6 +162,11 @@ func (n *Notifier) aboutEnrolment(ctx context.Context, notice Notice, l *letter)
 	if e.Name != "" && e.Kind != RequestChangeCard {
 		l.words.Name = MaskName(e.Name)
 	}
+	if notice.Device == DeviceLetter {
+		if err := n.addressName(ctx, e, l); err != nil {
+			return err
+		}
+	}
 	switch notice.Kind {
 	case NoticeCode:
 		n.writeCode(e, notice, l)
@@ -169,6 +179,19 @@ func (n *Notifier) aboutEnrolment(ctx context.Context, notice Notice, l *letter)
 		return n.writeHeld(ctx, e, l)
 	}
 	return nil
+}
+
+// addressName finds the name for the envelope of a letter about an enrolment: that of the payee as he is registered now. One
+// who is forgotten has none.
+func (n *Notifier) addressName(ctx context.Context, e *Enrolment, l *letter) error {
+	p, err := n.Registry.Payee(ctx, e.Payee.ID)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		l.name = p.Name
+	}
+	return err
 }
 
 // writeCode writes the code itself. One that was replaced, used or is over is obsolete.
@@ -204,7 +227,7 @@ func (n *Notifier) aboutPayee(ctx context.Context, notice Notice, l *letter) err
 	if err := n.useContact(ctx, p.Ref.ID, l); err != nil {
 		return err
 	}
-	l.number = p.Number
+	l.number, l.name = p.Number, p.Name
 	l.words = Words{Number: p.Number.Masked(), Effective: momentText(l.language, p.Alive.Add(n.Limits.Dormant))}
 	return nil
 }

@@ -122,6 +122,14 @@ const (
 	// DeviceTries is how often one device is tried for a notice before the receiver's next one is.
 	DeviceTries = 6
 
+	// DigestSize bounds the messages that a [Digester] hands on as one: about twenty pages of a letter.
+	DigestSize = 500
+
+	// PostalLines and PostalWidth are how many lines of a postal address an envelope's window shows beside the name, and how
+	// wide they may be, in halves of a Chinese character.
+	PostalLines = 5
+	PostalWidth = 48
+
 	// StatementDays and StatementRows bound a statement.
 	StatementDays = 92
 	StatementRows = 10_000

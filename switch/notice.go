@@ -141,13 +141,17 @@ type Outbox interface {
 	// only the one that must go before the others: notices of one address by one device go in the order of their making,
 	// except that a code waits for codes only.
 	DueNotices(ctx context.Context, device DeviceKind, now time.Time, limit int) ([]Notice, error)
+	// NoticesBeside returns up to limit queued notices that go to n's address by n's device, codes aside, and whose Due has
+	// come, in the order of their making; n is among them.
+	NoticesBeside(ctx context.Context, n Notice, now time.Time, limit int) ([]Notice, error)
 	// MoveNotice replaces old by next, durably, if the stored row still has old's Revision and State; next.Revision becomes
 	// old's plus one. [ErrStale]: it has moved on, or a move of its transaction withdrew it ([Change.Withdraw]). It panics
 	// when [NoticeMoves] does not permit the move.
 	MoveNotice(ctx context.Context, old, next *Notice) error
 	// NoticesIn returns up to limit notices in a state, the oldest first.
 	NoticesIn(ctx context.Context, s NoticeState, limit int) ([]Notice, error)
-	// NoticeByReceipt returns the newest notice that a device's peer named so, or [ErrNotFound].
+	// NoticeByReceipt returns the newest notice that a device's peer named so, or [ErrNotFound]. When several are named so,
+	// those of one digest, one that is Handed goes before the others.
 	NoticeByReceipt(ctx context.Context, device DeviceKind, reference string) (Notice, error)
 	// NoticeOf returns the notice of n's subject, Kind and Copy, or [ErrNotFound].
 	NoticeOf(ctx context.Context, n Notice) (Notice, error)

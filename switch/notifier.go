@@ -155,7 +155,7 @@ func (n *Notifier) route(ctx context.Context, notice Notice) error {
 		return err
 	}
 	next := notice
-	switch ways := n.ways(l); {
+	switch ways := n.ways(notice.Kind, l); {
 	case l.obsolete != "":
 		next.State, next.Detail = NoticeWithdrawn, l.obsolete
 	case l.broken != "":
@@ -165,7 +165,7 @@ func (n *Notifier) route(ctx context.Context, notice Notice) error {
 		next.State, next.Detail = NoticeWithdrawn, "too old"
 	case notice.Turn < len(ways):
 		way := ways[notice.Turn]
-		next.Device, next.Address, next.Due, next.Start = way.Kind, way.Address, now, notice.Tries
+		next.Device, next.Address, next.Due, next.Start = way.Kind, way.Address, n.posts[way.Kind].start(now), notice.Tries
 	case notice.Turn == 0:
 		next.Due, next.Detail = now.Add(noDevicePause), "no device"
 	default:
@@ -185,11 +185,11 @@ func (n *Notifier) route(ctx context.Context, notice Notice) error {
 	return n.Outbox.MoveNotice(ctx, &notice, &next)
 }
 
-// ways are the configured devices by which the receiver of a letter can be reached, in order.
-func (n *Notifier) ways(l letter) []Route {
+// ways are the configured devices by which the receiver of a letter can be reached with a notice of a kind, in order.
+func (n *Notifier) ways(k NoticeKind, l letter) []Route {
 	var ways []Route
 	for _, r := range l.routes {
-		if n.posts[r.Kind] == nil {
+		if p := n.posts[r.Kind]; p == nil || !p.takes(k) {
 			continue
 		}
 		if r.Address == (Address{}) {
@@ -204,9 +204,9 @@ func (n *Notifier) ways(l letter) []Route {
 
 // result is how one Send ended.
 type result struct {
-	id   string
-	down bool
-	err  error // of the store
+	flight string
+	down   bool
+	err    error // of the store
 }
 
 // runPost sends by one device.
@@ -231,7 +231,7 @@ func (n *Notifier) runPost(ctx context.Context, p *post) (err error) {
 		case <-ctx.Done():
 			return nil
 		case r := <-results:
-			delete(flying, r.id)
+			delete(flying, r.flight)
 			if r.err != nil {
 				return r.err
 			}
@@ -254,44 +254,67 @@ func (n *Notifier) sendDue(ctx context.Context, p *post, flying map[string]bool,
 		if len(flying) >= SendsAtOnce {
 			return nil
 		}
-		if id := notice.ID(); !flying[id] {
-			flying[id] = true
+		if flight := p.flight(notice); !flying[flight] {
+			flying[flight] = true
 			p.sending.Add(1)
 			go func() {
 				down, err := n.send(ctx, p, notice)
 				p.sending.Add(-1)
-				results <- result{id, down, err}
+				results <- result{flight, down, err}
 			}()
 		}
 	}
 	return nil
 }
 
-// send sends one notice and makes the outcome durable. A notice that was moved meanwhile is somebody else's.
+// send sends one notice, with a [Digester] what waits beside it too, and makes the outcome durable. A notice that was moved
+// meanwhile is somebody else's.
 func (n *Notifier) send(ctx context.Context, p *post, notice Notice) (down bool, err error) {
-	l, err := n.compose(ctx, notice)
-	if err != nil {
-		return false, endOf(ctx, fmt.Errorf("notice %s: %w", notice.ID(), err))
+	if d := p.digester(); d != nil {
+		return n.sendDigest(ctx, p, d, notice)
 	}
-	next := notice
+	next, l, ok, err := n.take(ctx, p, notice)
+	if err != nil || !ok {
+		return false, endOf(ctx, err)
+	}
+	return n.hand(ctx, p, next, l)
+}
+
+// take writes a notice and counts its try, durably, before the device has it. ok is false for one that is not to be sent,
+// of which it makes durable why, and for one that somebody else moved meanwhile.
+func (n *Notifier) take(ctx context.Context, p *post, notice Notice) (next Notice, l letter, ok bool, err error) {
+	l, err = n.compose(ctx, notice)
+	if err != nil {
+		return notice, l, false, fmt.Errorf("notice %s: %w", notice.ID(), err)
+	}
+	next = notice
 	now := time.Now()
 	if !l.expires.IsZero() && now.After(l.expires) {
 		l.obsolete = "its time is over"
 	}
-	if l.obsolete != "" {
+	switch {
+	case l.obsolete != "":
 		next.State, next.Detail = NoticeWithdrawn, l.obsolete
-		return false, endOf(ctx, fresh(n.Outbox.MoveNotice(ctx, &notice, &next)))
-	}
-	if l.broken != "" {
+	case l.broken != "":
 		next.State, next.Detail = NoticeDead, l.broken
 		n.counts.dead.Add(1)
-		return false, endOf(ctx, fresh(n.Outbox.MoveNotice(ctx, &notice, &next)))
+	case !p.takes(notice.Kind):
+		next = n.passOn(notice, "not for such a notice", now)
+	default:
+		next.Tries++
+		ok = true
 	}
-	next.Tries++
-	if err := n.Outbox.MoveNotice(ctx, &notice, &next); err != nil {
-		return false, endOf(ctx, fresh(err))
+	err = n.Outbox.MoveNotice(ctx, &notice, &next)
+	return next, l, ok && err == nil, fresh(err)
+}
+
+// passOn is a notice behind a device that will never send it.
+func (n *Notifier) passOn(notice Notice, why string, now time.Time) Notice {
+	next := notice.pass(why, now)
+	if next.State == NoticeDead {
+		n.counts.dead.Add(1)
 	}
-	return n.hand(ctx, p, next, l)
+	return next
 }
 
 // hand gives a notice, whose try is counted, to its device. Whoever undoes a debit from here on knows that the payer may
@@ -303,6 +326,11 @@ func (n *Notifier) hand(ctx context.Context, p *post, notice Notice, l letter) (
 	if failed != nil && ctx.Err() != nil {
 		return false, nil // it is sent again by the next process
 	}
+	return errors.Is(failed, ErrDeviceDown), n.settle(ctx, notice, handed, failed)
+}
+
+// settle makes durable what a device did with a notice.
+func (n *Notifier) settle(ctx context.Context, notice Notice, handed Handed, failed error) error {
 	next := after(notice, handed, failed, time.Now())
 	switch {
 	case failed == nil:
@@ -313,11 +341,11 @@ func (n *Notifier) hand(ctx context.Context, p *post, notice Notice, l letter) (
 	if next.State == NoticeDead {
 		n.counts.dead.Add(1)
 	}
-	err = fresh(n.Outbox.MoveNotice(context.WithoutCancel(ctx), &notice, &next))
+	err := fresh(n.Outbox.MoveNotice(context.WithoutCancel(ctx), &notice, &next))
 	if next.Device == "" {
 		nudge(n.woken)
 	}
-	return errors.Is(failed, ErrDeviceDown), err
+	return err
 }
 
 // fresh forgives that somebody else moved a notice meanwhile: what he wrote stands.
@@ -372,49 +400,6 @@ func clip(s string, most int) string {
 		s = string(r[:len(r)-1])
 	}
 	return s
-}
-
-// Receipt implements [Receipts].
-func (n *Notifier) Receipt(ctx context.Context, r Receipt) error {
-	for {
-		notice, err := n.noticeOf(ctx, r)
-		p := n.posts[r.Device]
-		switch {
-		case errors.Is(err, ErrNotFound) && p != nil && p.sending.Load() > 0:
-			return ErrNotFound // perhaps of a Send that has not returned
-		case errors.Is(err, ErrNotFound):
-			return nil
-		case err != nil:
-			return err
-		case notice.State == NoticeQueued && notice.Device == r.Device && p != nil && p.sending.Load() > 0:
-			return ErrNotFound
-		case notice.State != NoticeHanded || notice.Device != r.Device:
-			return nil
-		}
-		next := notice
-		next.State, next.Detail = NoticeDelivered, clip(r.Detail, maxDetail)
-		if !r.Delivered {
-			next = notice.pass(r.Detail, time.Now())
-		}
-		err = n.Outbox.MoveNotice(ctx, &notice, &next)
-		if errors.Is(err, ErrStale) {
-			continue
-		}
-		nudge(n.woken)
-		return err
-	}
-}
-
-// noticeOf finds what a receipt is about.
-func (n *Notifier) noticeOf(ctx context.Context, r Receipt) (Notice, error) {
-	if r.Notice == "" {
-		return n.Outbox.NoticeByReceipt(ctx, r.Device, r.Reference)
-	}
-	named, err := ParseNoticeID(r.Notice, time.Now())
-	if err != nil {
-		return Notice{}, ErrNotFound
-	}
-	return n.Outbox.NoticeOf(ctx, named)
 }
 
 // Retry is an operator's word that a dead notice shall be tried again, from the receiver's first device on.

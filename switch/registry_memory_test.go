@@ -328,6 +328,12 @@ func (d *desk) DueNotices(_ context.Context, k DeviceKind, now time.Time, limit 
 	return out, nil
 }
 
+func (d *desk) NoticesBeside(_ context.Context, n Notice, now time.Time, limit int) ([]Notice, error) {
+	return d.notes(limit, func(x Notice) bool {
+		return x.State == NoticeQueued && x.Device == n.Device && x.Address == n.Address && x.Kind != NoticeCode && !x.Due.After(now)
+	}), nil
+}
+
 func (d *desk) NoticesIn(_ context.Context, s NoticeState, limit int) ([]Notice, error) {
 	return d.notes(limit, func(n Notice) bool { return n.State == s }), nil
 }
@@ -355,7 +361,12 @@ func (d *desk) NoticeByReceipt(_ context.Context, k DeviceKind, ref string) (Not
 	if len(found) == 0 {
 		return Notice{}, ErrNotFound
 	}
-	return slices.MaxFunc(found, func(a, b Notice) int { return a.Sent.Compare(b.Sent) }), nil
+	return slices.MaxFunc(found, func(a, b Notice) int {
+		if a, b := a.State == NoticeHanded, b.State == NoticeHanded; a != b {
+			return map[bool]int{false: -1, true: 1}[a]
+		}
+		return a.Sent.Compare(b.Sent)
+	}), nil
 }
 
 func (d *desk) NoticeOf(_ context.Context, n Notice) (Notice, error) {

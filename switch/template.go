@@ -150,10 +150,16 @@ func (t *Templates) Write(l Language, name string, w Words) (subject, body strin
 	if found == nil {
 		return "", "", fmt.Errorf("there is no text %s", key)
 	}
-	if checkText(w.Memo, maxText) != nil {
-		w.Memo = ""
-	}
+	w.Memo = plainMemo(w.Memo)
 	return found.write(w)
+}
+
+// plainMemo is a memo, or nothing when it looks like a link or cannot be shown.
+func plainMemo(memo string) string {
+	if checkText(memo, maxText) != nil {
+		return ""
+	}
+	return memo
 }
 
 // Names lists the texts there are, as language/name.
