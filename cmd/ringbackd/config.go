@@ -136,7 +136,7 @@ func defaultConfig() Config {
 			MerchantType: "6012", MerchantName: "RINGBACK PHONE PAYMENT", Timeout: l.HostTimeout},
 		Log:       LogConfig{Level: "info"},
 		Enrolment: defaultEnrolment(), Notices: defaultNotices(), Retention: defaultRetention(),
-		Channels: ChannelsConfig{SMS: defaultSMS()},
+		Channels: ChannelsConfig{SMS: defaultSMS(), Letter: defaultLetter()},
 		Limits: LimitsConfig{MaxAmountFen: int64(l.MaxAmount), TokenLife: l.TokenLife, InFlight: l.InFlight,
 			LookupBucket: l.Budget.Capacity, LookupPerHour: l.Budget.RefillPerHour,
 			LookupHit: l.Budget.Hit, LookupMiss: l.Budget.Miss, LookupSuspend: true,

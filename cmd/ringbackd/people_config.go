@@ -53,6 +53,7 @@ type ChannelsConfig struct {
 	Spool   SpoolConfig   `koanf:"spool"`
 	SMS     SMSConfig     `koanf:"sms"`
 	Webhook WebhookConfig `koanf:"webhook"`
+	Letter  LetterConfig  `koanf:"letter"`
 }
 
 // SpoolConfig is the spool folder; off while Dir is empty.
@@ -108,5 +109,5 @@ func (c Config) peopleProblems() (out []error) {
 	if c.Channels.SMS.on() && !slices.Contains(c.Notices.Number, "sms") {
 		out = append(out, errors.New("notices.number: sms is not in it, so that no notice would ever go by channels.sms"))
 	}
-	return slices.Concat(out, c.Channels.SMS.problems(), c.Channels.Webhook.problems(c.Production))
+	return slices.Concat(out, c.Channels.SMS.problems(), c.Channels.Webhook.problems(c.Production), c.Channels.Letter.problems())
 }

@@ -57,6 +57,8 @@ var libraries = []library{
 	{path: "github.com/emersion/go-msgauth", homes: []string{"switch/channel/mail"}},
 	{path: "blitiri.com.ar/go/spf", homes: []string{"switch/channel/mail"}},
 	{path: "github.com/linxGnu/gosmpp", homes: []string{"switch/channel/smpp"}},
+	{path: "github.com/signintech/gopdf", homes: []string{"switch/channel/letter"}},
+	{path: "github.com/phin1x/go-ipp", homes: []string{"switch/channel/letter"}},
 
 	{path: "github.com/mattn/go-sqlite3", homes: []string{"store", "store/faultvfs"}},
 	{path: "github.com/jackc/pgx/v5", homes: []string{"store"}},

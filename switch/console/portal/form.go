@@ -80,6 +80,11 @@ func (d formData) Wrong() bool {
 	return len(d.Errors) > 0 || d.Listed != "" || slices.ContainsFunc(d.Fields, func(f field) bool { return f.Error != "" })
 }
 
+// Posts reports whether the form offers letters, whose address wants a word more.
+func (d formData) Posts() bool {
+	return len(d.Places) > 0 && slices.Contains(d.Places[0].Kinds, string(acquirer.DeviceLetter))
+}
+
 // request reads what was typed.
 func (f form) request(r *http.Request, pc token) acquirer.Request {
 	q := acquirer.Request{Kind: f.kind}

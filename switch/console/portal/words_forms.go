@@ -16,6 +16,7 @@ var formWords = map[string]bilingual{
 	"field.device":          {"通知方式", "Device"},
 	"field.device.none":     {"不使用", "None"},
 	"field.address":         {"地址（邮件、网址或邮寄时填写）", "Address (for e-mail, webhook or letter)"},
+	"field.address.letter":  {"邮寄地址依次写邮政编码、省市区、街道门牌，用分号隔开，如：100031;北京市西城区;复兴门内大街156号。收件人为您的姓名，每天至多一封。", "A postal address begins with the postcode; its lines are parted by semicolons: 100031;156 Fuxingmennei Street;Xicheng, Beijing. The letter goes to your name, at most one a day."},
 	"field.place":           {"第%d顺位", "Choice %d"},
 	"form.resend":           {"没有收到？重新发送", "Nothing came? Send another"},
 	"form.privacy": {"姓名、卡号与手机号仅用于核验身份和向您付款，加密保存。您可随时查看、下载或要求删除。",
