@@ -19,8 +19,8 @@ type Digester interface {
 	Next(t time.Time) time.Time
 	// Ready returns nil when SendAll could hand on now, else an error of kind [ErrDeviceDown], which costs no try.
 	Ready(ctx context.Context) error
-	// SendAll is Send for 1 to [DigestSize] messages of one address, in the order of their making: all are handed on, or
-	// none is. What it returns holds for each of them. When the process dies behind it the same messages may come again,
+	// SendAll is Send for 1 to [DigestSize] messages of one address to one payee, in the order of their making: all are
+	// handed on, or none is. What it returns holds for each of them. When the process dies behind it the same messages may come again,
 	// alone or with others, so that their IDs must be seen by the receiver.
 	SendAll(ctx context.Context, all []Message) (Handed, error)
 }
@@ -92,10 +92,25 @@ func (n *Notifier) sendDigest(ctx context.Context, p *post, d Digester, first No
 			drafts = append(drafts, draft{next, l})
 		}
 	}
-	if len(drafts) == 0 {
-		return false, nil
+	for _, one := range byPayee(drafts) {
+		failed, failure := n.handAll(ctx, d, one)
+		down, err = down || failed, errors.Join(err, failure)
 	}
-	return n.handAll(ctx, d, drafts)
+	return down, err
+}
+
+// byPayee parts what goes to one address by who is written to: two who live together read each other's nothing.
+func byPayee(drafts []draft) (all [][]draft) {
+	place := map[PayeeID]int{}
+	for _, d := range drafts {
+		i, ok := place[d.letter.payee]
+		if !ok {
+			i = len(all)
+			place[d.letter.payee], all = i, append(all, nil)
+		}
+		all[i] = append(all[i], d)
+	}
+	return all
 }
 
 // gather returns what a digest takes along with first: all of its address that is ripe, first among it. A first that is not

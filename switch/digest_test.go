@@ -287,6 +287,25 @@ func TestDigestLeavesOut(t *testing.T) {
 	})
 }
 
+// Two payees at one address get a letter each.
+func TestDigestIsOfOnePayee(t *testing.T) {
+	posted(t, func(t *testing.T, o *office, p *postman) {
+		require.NoError(t, o.ChangePayee(t.Context(), Effect{Payee: Payee{Ref: PayeeRef{0, 1}, Number: mustMSISDN(t, strangerNumber), Name: "李明",
+			Card: mustPAN(t, otherCard), Status: PayeeActive, Alive: time.Now()}}))
+		o.desk.mu.Lock()
+		o.desk.contact[2] = o.desk.contact[1]
+		o.desk.mu.Unlock()
+		his := o.paid(t, NoticePaidOut, Paid)
+		hers := o.paid(t, NoticePaidOut, Paid, func(t *Transaction) { t.Payee.ID = 2 })
+		also := o.paid(t, NoticePaidOut, Paid)
+		sleepUntil(seven.Add(time.Minute))
+		require.Equal(t, [][]string{{his.ID(), also.ID()}, {hers.ID()}}, p.bag())
+		require.Equal(t, "王小明", p.letters[0][0].Name)
+		require.Equal(t, "李明", p.letters[1][0].Name)
+		require.Equal(t, "job 2", o.notice(t, hers).Receipt)
+	})
+}
+
 // A day with more than a letter holds makes two.
 func TestDigestIsBounded(t *testing.T) {
 	posted(t, func(t *testing.T, o *office, p *postman) {

@@ -14,8 +14,9 @@ type letter struct {
 	routes   []Route // by which it may go, in order; an address that is zero is the number
 	language Language
 	words    Words
-	name     string // of the payee that is written to, for an envelope
-	payer    MSISDN // of a notice to a payee about a payment
+	payee    PayeeID // who is written to; zero: a payer, or nobody registered
+	name     string  // of the payee, for an envelope
+	payer    MSISDN  // of a notice to a payee about a payment
 	amount   Fen
 	rrn      RRN
 	paid     time.Time
@@ -133,7 +134,8 @@ func (n *Notifier) paidOut(ctx context.Context, t *Transaction, l *letter) error
 		return err
 	}
 	l.number, l.words.Card, l.words.At = p.Number, p.Card.Masked(), momentText(l.language, t.Answered)
-	l.name, l.payer, l.amount, l.rrn, l.paid, l.memo = p.Name, t.Payer, t.Amount, t.RRN(), t.Answered, plainMemo(t.Memo)
+	l.payee, l.name = p.Ref.ID, p.Name
+	l.payer, l.amount, l.rrn, l.paid, l.memo = t.Payer, t.Amount, t.RRN(), t.Answered, plainMemo(t.Memo)
 	return nil
 }
 
@@ -162,7 +164,7 @@ func (n *Notifier) aboutEnrolment(ctx context.Context, notice Notice, l *letter)
 	if e.Name != "" && e.Kind != RequestChangeCard {
 		l.words.Name = MaskName(e.Name)
 	}
-	if notice.Device == DeviceLetter {
+	if l.payee = e.Payee.ID; notice.Device == DeviceLetter {
 		if err := n.addressName(ctx, e, l); err != nil {
 			return err
 		}
@@ -227,7 +229,7 @@ func (n *Notifier) aboutPayee(ctx context.Context, notice Notice, l *letter) err
 	if err := n.useContact(ctx, p.Ref.ID, l); err != nil {
 		return err
 	}
-	l.number, l.name = p.Number, p.Name
+	l.number, l.payee, l.name = p.Number, p.Ref.ID, p.Name
 	l.words = Words{Number: p.Number.Masked(), Effective: momentText(l.language, p.Alive.Add(n.Limits.Dormant))}
 	return nil
 }

@@ -70,13 +70,28 @@ func (l *Letter) SendAll(ctx context.Context, all []acquirer.Message) (acquirer.
 		log.Msg("letter written")
 		return acquirer.Handed{}, nil
 	}
-	job, err := l.printer.print(ctx, nameOf(s.number), pdf)
+	job, err := l.job(ctx, nameOf(s.number), pdf, all[0].Try)
 	if err != nil {
 		return acquirer.Handed{}, err
 	}
 	log.Int("job", job).Msg("letter given to the printer")
 	l.jobs.add(nameOf(s.number), job)
 	return acquirer.Handed{Reference: reference(nameOf(s.number), job)}, nil
+}
+
+// job hands a letter to the printer. Behind a try that ended in the dark, or in a crash, the printer may have it already: then
+// that print counts, unless it came to nothing.
+func (l *Letter) job(ctx context.Context, name string, pdf []byte, try int) (int, error) {
+	if try > 1 {
+		known, err := l.printer.known(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if found, ok := known[name]; ok && found.state != cancelled && found.state != aborted {
+			return found.job, nil
+		}
+	}
+	return l.printer.print(ctx, name, pdf)
 }
 
 // nameOf names the job or the file of a letter.

@@ -75,10 +75,8 @@ func (l *Letter) recover(ctx context.Context) bool {
 		l.Log.Debug().Err(err).Msg("the printer does not name its jobs")
 		return false
 	}
-	for name, job := range known {
-		if ours.MatchString(name) {
-			l.jobs.add(name, job)
-		}
+	for name, found := range known {
+		l.jobs.add(name, found.job)
 	}
 	return true
 }
@@ -102,8 +100,15 @@ func (l *Letter) poll(ctx context.Context) error {
 	return nil
 }
 
-// jobEnds are the states in which a job is over (RFC 8011, 5.3.7).
-var jobEnds = map[int]string{7: "cancelled at the printer", 8: "aborted by the printer", 9: "printed"}
+// The states in which a job is over (RFC 8011, 5.3.7).
+const (
+	cancelled = 7
+	aborted   = 8
+	completed = 9
+)
+
+// jobEnds says them for the operator.
+var jobEnds = map[int]string{cancelled: "cancelled at the printer", aborted: "aborted by the printer", completed: "printed"}
 
 // ended makes the end of a job durable.
 func (l *Letter) ended(ctx context.Context, ref string, state int) error {
@@ -111,7 +116,7 @@ func (l *Letter) ended(ctx context.Context, ref string, state int) error {
 	if !over {
 		return nil
 	}
-	err := l.Receipts.Receipt(ctx, acquirer.Receipt{Device: acquirer.DeviceLetter, Reference: ref, Delivered: state == 9, Detail: what, At: time.Now()})
+	err := l.Receipts.Receipt(ctx, acquirer.Receipt{Device: acquirer.DeviceLetter, Reference: ref, Delivered: state == completed, Detail: what, At: time.Now()})
 	if errors.Is(err, acquirer.ErrNotFound) {
 		return nil // offered again: its notices are not durable yet
 	}

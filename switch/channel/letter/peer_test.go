@@ -228,6 +228,34 @@ func TestCUPS(t *testing.T) {
 	require.Equal(t, h.Reference, later.all()[0].Reference)
 }
 
+// A second try finds the letter that the printer has; one that was cancelled there is printed again.
+func TestSecondTry(t *testing.T) {
+	c := startCups(t)
+	uri := c.queue(t, "letters", "file:///dev/null")
+	do(t, uri, ipp.OperationPausePrinter, nil)
+	l := device(t, uri, &book{})
+	all := day(t)
+	first, err := l.SendAll(t.Context(), all)
+	require.NoError(t, err)
+	all[0].Try = 2
+	for range 2 {
+		again, err := l.SendAll(t.Context(), all)
+		require.NoError(t, err)
+		require.Equal(t, first, again)
+	}
+	require.NoFileExists(t, filepath.Join(c.dir, "spool", "d00002-001"))
+	do(t, uri, ipp.OperationCancelJob, map[string]any{ipp.AttributeJobID: 1})
+	anew, err := l.SendAll(t.Context(), all)
+	require.NoError(t, err)
+	require.Equal(t, "letter-"+numberOf(all)+"/2", anew.Reference)
+	require.FileExists(t, filepath.Join(c.dir, "spool", "d00002-001"))
+	other := append([]acquirer.Message{}, all[1:]...)
+	other[0].Try = 2
+	_, err = l.SendAll(t.Context(), other)
+	require.NoError(t, err)
+	require.FileExists(t, filepath.Join(c.dir, "spool", "d00003-001"), "another letter")
+}
+
 // withoutDate is a PDF without the line that says when it was made.
 func withoutDate(pdf []byte) string {
 	from := bytes.Index(pdf, []byte("/CreationDate"))

@@ -100,9 +100,12 @@ func (p *printer) state(ctx context.Context, job int) (int, error) {
 
 var errGone = errors.New("the printer does not know the job")
 
-// known returns the jobs of ours that the printer remembers, by their names.
-func (p *printer) known(ctx context.Context) (map[string]int, error) {
-	out := map[string]int{}
+// jobSeen is a job as the printer remembers it.
+type jobSeen struct{ job, state int }
+
+// known returns the jobs of ours that the printer remembers, by their names; of several of one name the newest.
+func (p *printer) known(ctx context.Context) (map[string]jobSeen, error) {
+	out := map[string]jobSeen{}
 	for _, which := range []string{"completed", "not-completed"} {
 		r, err := p.ask(ctx, ipp.OperationGetJobs, map[string]any{ipp.AttributeWhichJobs: which, ipp.AttributeLimit: history,
 			ipp.AttributeRequestedAttributes: jobAttributes}, nil)
@@ -111,8 +114,10 @@ func (p *printer) known(ctx context.Context) (map[string]int, error) {
 		}
 		for i := range r.JobAttributes {
 			name, _ := first[string](r.JobAttributes[i:], ipp.AttributeJobName)
-			if id, ok := first[int](r.JobAttributes[i:], ipp.AttributeJobID); ok {
-				out[name] = id
+			state, _ := first[int](r.JobAttributes[i:], ipp.AttributeJobState)
+			job, ok := first[int](r.JobAttributes[i:], ipp.AttributeJobID)
+			if ok && ours.MatchString(name) && job > out[name].job {
+				out[name] = jobSeen{job, state}
 			}
 		}
 	}
