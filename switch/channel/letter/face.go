@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/signintech/gopdf"
 )
@@ -37,16 +36,6 @@ func (f *face) fontOf(r rune) (int, bool) {
 		}
 	}
 	return 0, false
-}
-
-// known is a text with what no font has replaced.
-func (f *face) known(s string) string {
-	return strings.Map(func(r rune) rune {
-		if _, ok := f.fontOf(r); !ok {
-			return missing
-		}
-		return r
-	}, s)
 }
 
 // load reads TrueType fonts, behind which the built-in one stands.

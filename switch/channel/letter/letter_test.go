@@ -223,8 +223,11 @@ func TestPaginate(t *testing.T) {
 func TestRareCharacters(t *testing.T) {
 	f := theFace(t)
 	const rarest = "䶮㛃堃\U0002C35B\U00020087〇镕喆"
-	require.Equal(t, rarest, f.known(rarest))
-	require.Equal(t, "王〓", f.known("王\U00020BB7"), "which this font has not")
+	p := newPen(f)
+	for _, r := range rarest {
+		require.Equal(t, r, p.glyph(r).as)
+	}
+	require.Equal(t, missing, p.glyph('\U00020BB7').as, "which this font has not")
 	picture := func(name string) string {
 		m := payment(t, 1, "13900139001")
 		m.Name = name

@@ -1,7 +1,6 @@
 package letter
 
 import (
-	"iter"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -12,14 +11,15 @@ import (
 // pen writes on pages; all lengths are in millimetres from the upper left corner, sizes of letters in points. After the
 // first error it does nothing.
 type pen struct {
-	pdf  *gopdf.GoPdf
-	face *face
-	used map[int]bool // the fonts that the letter has
-	err  error
+	pdf    *gopdf.GoPdf
+	face   *face
+	used   map[int]bool // the fonts that the letter has
+	glyphs map[rune]glyph
+	err    error
 }
 
 func newPen(f *face) *pen {
-	p := &pen{pdf: &gopdf.GoPdf{}, face: f, used: map[int]bool{}}
+	p := &pen{pdf: &gopdf.GoPdf{}, face: f, used: map[int]bool{}, glyphs: map[rune]glyph{}}
 	p.pdf.Start(gopdf.Config{PageSize: *gopdf.PageSizeA4, Unit: gopdf.UnitMM})
 	return p
 }
@@ -42,51 +42,68 @@ func (p *pen) in(font int, points float64) {
 	}
 }
 
-// runs are the parts of a text that one font has whole, with that font.
-func (p *pen) runs(s string) iter.Seq2[int, string] {
-	s = p.face.known(s)
-	return func(yield func(int, string) bool) {
-		from, font := 0, -1
-		for i, r := range s {
-			next, _ := p.face.fontOf(r)
-			if i > 0 && next != font {
-				if !yield(font, s[from:i]) {
-					return
-				}
-				from = i
-			}
-			font = next
-		}
-		if s != "" {
-			yield(font, s[from:])
-		}
-	}
+// glyph is how a character is written.
+type glyph struct {
+	as    rune // itself, or the sign for what no font has
+	font  int
+	width float64 // at a size of one point
 }
 
-// width is how long a text is.
-func (p *pen) width(points float64, s string) (sum float64) {
-	for font, run := range p.runs(s) {
-		if p.in(font, points); p.err != nil {
-			return 0
-		}
-		w, err := p.pdf.MeasureTextWidth(run)
+// glyph looks a character up, in the fonts' tables the first time only.
+func (p *pen) glyph(r rune) glyph {
+	if g, ok := p.glyphs[r]; ok {
+		return g
+	}
+	g := glyph{as: r}
+	var ok bool
+	if g.font, ok = p.face.fontOf(r); !ok {
+		g.as = missing
+		g.font, _ = p.face.fontOf(missing)
+	}
+	const points = 10
+	if p.in(g.font, points); p.err == nil {
+		w, err := p.pdf.MeasureTextWidth(string(g.as))
 		p.keep(err)
-		sum += w
+		g.width = w / points
 	}
-	return sum
+	p.glyphs[r] = g
+	return g
 }
 
-// text writes from x on, on the base line y; grey is 0 for black to 255.
-func (p *pen) text(x, y, points float64, grey uint8, s string) {
-	for font, run := range p.runs(s) {
-		if p.in(font, points); p.err != nil {
-			return
-		}
-		p.pdf.SetTextColor(grey, grey, grey)
-		p.pdf.SetXY(x, y)
-		p.keep(p.pdf.Text(run))
-		x += p.width(points, run)
+// width is how long a text is. The fonts are not kerned.
+func (p *pen) width(points float64, s string) (sum float64) {
+	for _, r := range s {
+		sum += p.glyph(r).width
 	}
+	return sum * points
+}
+
+// text writes from x on, on the base line y; grey is 0 for black to 255. What one font has is written in one piece.
+func (p *pen) text(x, y, points float64, grey uint8, s string) {
+	var run []rune
+	font := 0
+	for _, r := range s {
+		g := p.glyph(r)
+		if g.font != font {
+			x, run = p.run(x, y, points, grey, font, run), run[:0]
+		}
+		font, run = g.font, append(run, g.as)
+	}
+	p.run(x, y, points, grey, font, run)
+}
+
+// run writes characters of one font and returns where they end.
+func (p *pen) run(x, y, points float64, grey uint8, font int, run []rune) float64 {
+	if len(run) == 0 || p.err != nil {
+		return x
+	}
+	if p.in(font, points); p.err != nil {
+		return x
+	}
+	p.pdf.SetTextColor(grey, grey, grey)
+	p.pdf.SetXY(x, y)
+	p.keep(p.pdf.Text(string(run)))
+	return x + p.width(points, string(run))
 }
 
 // right writes up to x.
