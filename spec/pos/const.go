@@ -35,8 +35,10 @@ const (
 	NetSignOn      = "003" // double-length keys
 	NetSignOnTrack = "004" // double-length keys and a track key
 	NetSignOnSM4   = "006" // SM4 keys
-	NetSettle      = "201"
+	NetSettle      = "201" // totals (0500), details by stripe (0320)
 	NetBatchUneven = "202" // end of batch, totals did not agree
+	NetChipEven    = "203" // detail of a chip payment, totals agreed
+	NetChipUneven  = "205" // the same, totals did not agree
 	NetBatchEven   = "207" // end of batch, totals agreed
 	NetEcho        = "301"
 )
