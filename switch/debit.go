@@ -24,10 +24,14 @@ type DebitRequest struct {
 	Track3    Track  // F36, may be zero
 	ICData    []byte // F55, may be empty
 	PIN       PINBlock
+
+	// Received is when the first byte of the message came; zero for one whose trace number does not run on. What came after
+	// a debit's answer was written is a word for it ([Witness]).
+	Received time.Time
 }
 
 // Debit is phase 2 (patent [0048] to [0051]). It returns the journal row, whose Code is the answer to the terminal; or
-// an error when there is no row: 94 the key is taken by a debit of other content, 96 too many debits wait already, P4
+// an error when there is no row: 94 the key is taken by a debit of other content, 77 the terminal has closed the batch, 96 too many debits wait already, P4
 // the numbers are none. An error of kind [ErrStore] must not be answered at all.
 //
 // The same debit again gets the first one's answer, also while the first is in flight. admitted is called once, as
@@ -57,6 +61,10 @@ func (s *Switch) Debit(ctx context.Context, r DebitRequest, admitted func()) (*T
 	if !errors.Is(err, ErrNotFound) {
 		return earlier, err
 	}
+	if err := checkOpen("switch.Debit", r.Terminal); err != nil {
+		return nil, err
+	}
+	s.hear(r.Terminal.ID, r.Received)
 	return s.debit(ctx, r, t, admitted)
 }
 

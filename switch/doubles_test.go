@@ -167,7 +167,7 @@ func newWorld(t testing.TB, options ...func(*Config)) *world {
 			Name: p.name, Card: mustPAN(t, "6217000000000000012"), Status: p.status})
 	}
 	c := Config{Journal: w.mem, Directory: w.mem, HSM: plainHSM{}, Network: w.net, Numbers: numbers, Issuers: issuers,
-		Institution: "48020000", Random: rand.Reader}
+		Institution: "48020000", Random: rand.Reader, Batches: w.mem, Witnesses: w.mem}
 	for _, o := range options {
 		o(&c)
 	}

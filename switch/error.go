@@ -24,6 +24,7 @@ const (
 	CodeSignOn           ResponseCode = "77"
 	CodeUnreachable      ResponseCode = "91"
 	CodeDuplicate        ResponseCode = "94"
+	CodeReconcile        ResponseCode = "95"
 	CodeMalfunction      ResponseCode = "96"
 	CodeUnknownTerminal  ResponseCode = "97"
 	CodeNoAnswer         ResponseCode = "98"

@@ -12,6 +12,8 @@ type InquiryRequest struct {
 	Amount   Fen
 	Payee    string // PE as on the wire, unchecked
 	Payer    string // PR as on the wire, unchecked
+
+	Received time.Time // as in [DebitRequest]
 }
 
 // Inquiry is the answer to phase 1.
@@ -23,11 +25,16 @@ type Inquiry struct {
 }
 
 // Inquire is phase 1 (patent [0046]): it checks amount and numbers, takes from the look-up budget, finds the payee and
-// answers with the masked name and a confirmation token. It stores nothing but an alarm. Errors, by F39: 13 and 61 the
+// answers with the masked name and a confirmation token. It stores nothing but an alarm. Errors, by F39: 77 the terminal has
+// closed the batch, 13 and 61 the
 // amount, P1 and P2 the numbers, 65 a budget is used up, P3 nobody can be paid at the number, for whatever reason.
 func (s *Switch) Inquire(ctx context.Context, r InquiryRequest) (Inquiry, error) {
 	const op = "switch.Inquire"
 	now := time.Now()
+	s.hear(r.Terminal.ID, r.Received)
+	if err := checkOpen(op, r.Terminal); err != nil {
+		return Inquiry{}, err
+	}
 	if code := s.checkAmount(r.Amount); code != CodeApproved {
 		return Inquiry{}, refuse(op, code, nil)
 	}

@@ -82,6 +82,22 @@ const (
 	// tokenSkew is how far a token's time may lie in the future: two nodes' clocks differ.
 	tokenSkew = 5 * time.Second
 
+	// BatchDates is on how many business dates a batch and its debits are looked for: a terminal that closes once a week is
+	// found, and a number that came round is not.
+	BatchDates = 8
+
+	// MaxBatchLines is how many debits an upload may list: the end of it has four digits for them.
+	MaxBatchLines = 9_999
+
+	// batchMoves is how many debits of a batch are moved at one time.
+	batchMoves = 32
+
+	// HoldTime is after what time a debit stands without a word of its terminal, where that is enough ([WitnessHold]).
+	HoldTime = 24 * time.Hour
+
+	// heardEvery is how often the times at which terminals were heard are made durable, all together.
+	heardEvery = time.Second
+
 	// terminalPatience is how long a terminal waits for the answer to its debit (PROTOCOL 1.2): no debit waits longer for
 	// the host's.
 	terminalPatience = 60 * time.Second

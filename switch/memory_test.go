@@ -26,10 +26,11 @@ type memory struct {
 	zone      map[KeyUsage]KeyBlock
 	broken    error                    // when set, every write fails with it
 	before    func(op string, t State) // called without the lock, in front of every write
+	book      book
 }
 
 func newMemory() *memory {
-	return &memory{seq: map[Date]int64{}, rows: map[ID]Transaction{}, steps: map[ID][]Step{},
+	return &memory{book: newBook(), seq: map[Date]int64{}, rows: map[ID]Transaction{}, steps: map[ID][]Step{},
 		queue: map[ID]Reversal{}, terminals: map[TerminalID]Terminal{},
 		zone: map[KeyUsage]KeyBlock{UsageZPK: {Usage: UsageZPK, Blob: "zpk"}, UsageZAK: {Usage: UsageZAK, Blob: "zak"}}}
 }

@@ -9,7 +9,7 @@ import (
 
 // Recover turns every debit found Sent into one that is undone: the answer it waited for died with the process that
 // sent it (DESIGN section 4, rule 2). Its reversal is queued now and sent at the debit's deadline, for the debit may
-// still be on its way. It must return nil before a listener opens; it returns how many it found.
+// still be on its way. Then it finishes the batches that were being closed. It must return nil before a listener opens; it returns how many it found.
 func (s *Switch) Recover(ctx context.Context) (int, error) {
 	if err := s.pullForward(ctx); err != nil {
 		return 0, err
@@ -28,7 +28,7 @@ func (s *Switch) Recover(ctx context.Context) (int, error) {
 			found++
 		}
 		if len(page) < pageSize {
-			return found, nil
+			return found, s.recoverBatches(ctx)
 		}
 	}
 }

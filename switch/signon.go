@@ -82,6 +82,14 @@ func (s *Switch) CheckBatch(t *Terminal, batch int) error {
 	return nil
 }
 
+// checkOpen refuses a look-up or a new debit in a batch that is closed: 77, for the next sign-on gives another batch.
+func checkOpen(op string, t *Terminal) error {
+	if t.Session.Closed {
+		return refuse(op, CodeSignOn, errors.New("the batch is closed"))
+	}
+	return nil
+}
+
 // SignOnKind is 60.3 of a 0800: which keys the terminal wants.
 type SignOnKind string
 
@@ -172,7 +180,7 @@ func (s *Switch) workingKey(u KeyUsage, c Cipher, tmk KeyBlock) (KeyBlock, Wrapp
 
 // SignOff ends the session: its keys are erased, the batch number is kept. It is durable before it returns.
 func (s *Switch) SignOff(ctx context.Context, t *Terminal) error {
-	return s.saveSession(ctx, t, Session{Batch: t.Session.Batch, Since: time.Now()})
+	return s.saveSession(ctx, t, Session{Batch: t.Session.Batch, Closed: t.Session.Closed, Since: time.Now()})
 }
 
 // saveSession makes a session durable. A terminal that was blocked since its message was let in keeps the session that

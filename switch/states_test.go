@@ -34,7 +34,7 @@ func stateTable(t *testing.T) []stateRow {
 
 // pairs that can meet; the table must have each of them once, and no other.
 func wantedPairs() map[string]bool {
-	always := []string{"debit", "undo", "restart"}
+	always := []string{"debit", "undo", "restart", "listed", "unlisted"}
 	more := map[string][]string{
 		"-":         {"late yes", "late no"},
 		"sent":      {"other", "yes", "no", "unknown", "silence", "unsent", "overdue"},
@@ -189,6 +189,10 @@ func (w *world) happen(t *testing.T, r DebitRequest, sent *Transaction, event st
 		time.Sleep(time.Until(sent.Deadline) + overdueGrace)
 		require.NoError(t, w.abandon(t.Context(), sent, EventOverdue))
 		return string(w.mem.all()[0].Code)
+	case "listed":
+		w.upload(t, BatchLine{STAN: r.STAN, Card: r.Card, Amount: r.Amount})
+	case "unlisted":
+		w.upload(t)
 	case "done":
 		w.runQueue(t, "00")
 	case "again":

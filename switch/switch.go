@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Config is what a [Switch] is made of. All fields but Limits, OnAlarm and OnStuck must be set.
+// Config is what a [Switch] is made of. All fields but Limits, Batches, Witnesses, OnAlarm and OnStuck must be set.
 type Config struct {
 	Journal     Journal
 	Directory   Directory
@@ -21,6 +21,9 @@ type Config struct {
 	Institution string // the switch's own institution code, 8 digits: F32 on both lines, F33 on the host's
 	Limits      Limits
 	Random      io.Reader // nonces of confirmation tokens, read concurrently: crypto/rand.Reader but in a simulation
+
+	Batches   Batches   // nil: no batch is ever closed, and CloseBatch, UploadBatch and EndBatch must not be called
+	Witnesses Witnesses // nil: when a terminal was heard is forgotten
 
 	OnAlarm func(Alarm) // told of each alarm once it is durable, on the goroutine of the flow; may be nil
 	// OnStuck is told, at each try, of a reversal that cannot be sent for a reason of our own: its debit cannot be read, say.
@@ -37,6 +40,7 @@ type Switch struct {
 	alarms  alarms
 	flights flights
 	saf     saf
+	heard   heard
 	refs    atomic.Int64
 	failed  chan error
 	failing sync.Once
@@ -52,6 +56,7 @@ func New(c Config) *Switch {
 	s.alarms.init()
 	s.flights.init(c.Limits.InFlight)
 	s.saf.init()
+	s.heard.init()
 	return s
 }
 
@@ -61,7 +66,7 @@ func New(c Config) *Switch {
 func (s *Switch) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	parts := []func(context.Context) error{s.runReversals, s.runOverdue}
+	parts := []func(context.Context) error{s.runReversals, s.runOverdue, s.runHeard}
 	done := make(chan error, len(parts))
 	for _, part := range parts {
 		go func() { done <- part(ctx) }()

@@ -71,6 +71,7 @@ func (p Profile) Cipher() Cipher {
 type Session struct {
 	Batch    int      // 60.2, 1 to 999999, one more at each sign-on; kept after sign-off
 	SignedOn bool     // false again after sign-off
+	Closed   bool     // the terminal has closed Batch: it takes no new debit, until the next sign-on gives another
 	PIK      KeyBlock // PIN key
 	MAK      KeyBlock // MAC key
 	TDK      KeyBlock // track key, after 004 only

@@ -151,6 +151,8 @@ const (
 	EventOverdue    Event = "overdue"     // found Sent long after its deadline
 	EventUndo       Event = "undo"        // 0400
 	EventUndoLate   Event = "undo-late"   // 0400 after settlement
+	EventListed     Event = "listed"      // the terminal's batch lists it
+	EventUnlisted   Event = "unlisted"    // the terminal's closed batch does not list it
 	EventLateAnswer Event = "late-answer" // the host's answer came after the deadline: evidence only
 	EventReversed   Event = "reversed"    // 0430 with 00 or 25
 	EventRepeat     Event = "repeat"      // 0430 with something else, or none: tried again

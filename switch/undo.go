@@ -55,15 +55,11 @@ func (s *Switch) undo(ctx context.Context, t *Transaction, r UndoRequest, now ti
 	next := *t
 	c := Change{At: now, Event: EventUndo, Detail: "reason " + string(r.Reason)}
 	switch t.State {
-	case Sent:
+	case Sent, Approved:
 		if t.UndoWanted {
 			return t, nil
 		}
-		next.UndoWanted, next.Code, next.Answered = true, CodeNoAnswer, now
-	case Approved:
-		next.State, next.Code, next.Answered = Reversing, CodeNoAnswer, now
-		c.Withdraw = NoticeDebited
-		if err := s.owe(t, &c, r.Reason, true); err != nil {
+		if err := s.takeAway(t, &next, &c, r.Reason); err != nil {
 			return nil, err
 		}
 	case Settled, Paying, Paid:
@@ -79,4 +75,17 @@ func (s *Switch) undo(ctx context.Context, t *Transaction, r UndoRequest, now ti
 	}
 	s.saf.wake()
 	return &next, nil
+}
+
+// takeAway writes into next and c that a debit at the host, or one that was approved, is to be undone, and that its answer
+// is 98 from now on.
+func (s *Switch) takeAway(t, next *Transaction, c *Change, reason ResponseCode) error {
+	next.Code, next.Answered = CodeNoAnswer, c.At
+	if t.State == Sent {
+		next.UndoWanted = true
+		return nil
+	}
+	next.State = Reversing
+	c.Withdraw = NoticeDebited
+	return s.owe(t, c, reason, true)
 }
