@@ -16,6 +16,8 @@ import (
 var (
 	_ acquirer.Journal   = (*DB)(nil)
 	_ acquirer.Directory = (*DB)(nil)
+	_ acquirer.Batches   = (*DB)(nil)
+	_ acquirer.Witnesses = (*DB)(nil)
 )
 
 // Config says which file to open and with whose keys.

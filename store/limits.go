@@ -63,6 +63,9 @@ const (
 	// listLimit is how many rows [DB.List] returns when the filter names no limit.
 	listLimit = 1_000
 
+	// heardBatch is how many terminals' times go into one operation.
+	heardBatch = 1_000
+
 	// purgeBatch is how many rows a purge takes at a time.
 	purgeBatch = 500
 

@@ -65,6 +65,13 @@ const (
 	writeEnrolmentKey
 	writeKeyGone
 	writeShredded
+
+	writeBatch
+	writeBatchClosed
+	writeBatchOpen
+	writeBatchLine
+	writeBatchLinesGone
+	writeHeard
 )
 
 // The columns of txn and step in the order in which their cells are written, read and hashed.
@@ -81,6 +88,10 @@ const (
 	// enrolmentColumns are in the order of enrolmentCells.
 	enrolmentColumns = `id, version, kind, state, channel, number_index, new_index, sender_index, payee_id, opened, changed, due,
 		key_id, sealed`
+	// batchColumns are in the order of batchCells; the first four are the key.
+	batchColumns = `terminal, merchant, batch, biz_date, version, state, stan, domestic_debits, domestic_debited, domestic_credits,
+		domestic_credited, foreign_debits, foreign_debited, foreign_credits, foreign_credited, our_debits, our_debited, domestic_agrees,
+		foreign_agrees, whole, signed, at, reference, closed`
 )
 
 // operationColumns are those of operation that its hash covers, in the order in which they are written, read and hashed.
@@ -119,7 +130,7 @@ var writes = [...]string{
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING`,
 	// A session that a block has ended stays as it is.
 	writeSession: `UPDATE terminal SET batch = $1, signed_on = $2, pik = $3, mak = $4, tdk = $5, old_mak = $6, since = $7,
-		ended = $8 WHERE id = $9 AND blocked = 0`,
+		ended = $8, closed = $9 WHERE id = $10 AND blocked = 0`,
 	// Block and session in one statement: nobody sees one without the other. Of the keys the MAK stays, and the one
 	// before it while messages under it may be in flight.
 	writeBlock: `UPDATE terminal SET blocked = 1, pik = NULL, tdk = NULL, signed_on = 0,
@@ -210,6 +221,21 @@ var writes = [...]string{
 	// A request that a line approved stays closed, whatever its row says.
 	writeApproved: `UPDATE request SET closed = (SELECT seq + 1 FROM operation_end WHERE id = 1) WHERE id = $1 AND closed = 0
 		AND NOT EXISTS (SELECT 1 FROM operation WHERE about = $1 AND outcome = 'approved')`,
+
+	writeBatch: `INSERT INTO terminal_batch (` + batchColumns + `)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+		ON CONFLICT (terminal, merchant, batch, biz_date) DO UPDATE SET version = $5, state = $6, stan = $7, domestic_debits = $8,
+		domestic_debited = $9, domestic_credits = $10, domestic_credited = $11, foreign_debits = $12, foreign_debited = $13,
+		foreign_credits = $14, foreign_credited = $15, our_debits = $16, our_debited = $17, domestic_agrees = $18, foreign_agrees = $19,
+		whole = $20, signed = $21, at = $22, reference = $23, closed = $24 WHERE terminal_batch.version = $5 - 1`,
+	writeBatchClosed: `UPDATE terminal SET closed = 1 WHERE id = $1 AND batch = $2`,
+	// Is its upload still open?
+	writeBatchOpen: `UPDATE terminal_batch SET state = state WHERE terminal = $1 AND merchant = $2 AND batch = $3 AND biz_date = $4
+		AND version = $5 AND state = 1`,
+	writeBatchLine: `INSERT INTO batch_line (terminal, merchant, batch, biz_date, stan, amount, verdict, txn)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
+	writeBatchLinesGone: `DELETE FROM batch_line WHERE terminal = $1 AND merchant = $2 AND batch = $3 AND biz_date = $4`,
+	writeHeard:          `INSERT INTO witness (terminal, at) VALUES ($1, $2) ON CONFLICT (terminal) DO UPDATE SET at = excluded.at`,
 }
 
 // query names a read.
@@ -283,6 +309,16 @@ const (
 	readContactsUnder
 	readEnrolmentsUnder
 	readNoticesUnder
+
+	readBatch
+	readBatchesSettling
+	readLastClosed
+	readBatchLines
+	readBatchLineCount
+	readBatchSums
+	readBatchDebits
+	readDebitsByTrace
+	readHeard
 )
 
 const (
@@ -291,10 +327,11 @@ const (
 		host_text, host_code, undo_wanted, confirmed, exception, key_id, sealed FROM txn `
 	selectReversal = `SELECT id, txn, host_time, host_stan, reason, tries, due, host_code FROM saf `
 	selectTerminal = `SELECT id, merchant, line, blocked, mac, single_mak, single_des, sm4, keyed_entry, tmk, batch,
-		signed_on, pik, mak, tdk, old_mak, since, ended FROM terminal `
+		signed_on, pik, mak, tdk, old_mak, since, ended, closed FROM terminal `
 	selectPayee = `SELECT p.id, p.number_index, c.version, p.status, p.key_id, p.sealed, c.key_id, c.sealed, p.alive, p.ended, p.revision
 		FROM payee p JOIN payee_card c ON c.payee_id = p.id `
 	selectEnrolment = `SELECT ` + enrolmentColumns + ` FROM enrolment `
+	selectBatch     = `SELECT ` + batchColumns + ` FROM terminal_batch `
 	selectNotice    = `SELECT ` + noticeColumns + ` FROM outbox `
 )
 
@@ -384,4 +421,19 @@ var reads = [...]string{
 	readContactsUnder:   `SELECT payee_id, 0, sealed FROM payee_contact WHERE key_id = $1 LIMIT $2`,
 	readEnrolmentsUnder: `SELECT id, version, sealed FROM enrolment WHERE key_id = $1 LIMIT $2`,
 	readNoticesUnder:    selectNotice + `WHERE key_id = $1 LIMIT $2`,
+
+	readBatch:           selectBatch + `WHERE terminal = $1 AND merchant = $2 AND batch = $3 AND biz_date >= $4 ORDER BY biz_date DESC LIMIT 1`,
+	readBatchesSettling: selectBatch + `WHERE state = 2 ORDER BY at`,
+	readLastClosed:      `SELECT coalesce(max(closed), 0) FROM terminal_batch WHERE terminal = $1 AND merchant = $2 AND batch <> $3`,
+	readBatchLines: `SELECT stan, amount, verdict, txn FROM batch_line WHERE terminal = $1 AND merchant = $2 AND batch = $3
+		AND biz_date = $4 ORDER BY stan`,
+	readBatchLineCount: `SELECT count(*) FROM batch_line WHERE terminal = $1 AND merchant = $2 AND batch = $3 AND biz_date = $4`,
+	// A terminal's debits of one date, by the unique index: date, merchant and terminal are in front in it.
+	readBatchSums: `SELECT coalesce(sum(CASE WHEN batch = $1 THEN 1 ELSE 0 END), 0), coalesce(sum(CASE WHEN batch = $1 THEN amount ELSE 0 END), 0),
+		coalesce(sum(CASE WHEN opened > $2 THEN 1 ELSE 0 END), 0), coalesce(sum(CASE WHEN opened > $2 THEN amount ELSE 0 END), 0)
+		FROM txn WHERE biz_date = $3 AND merchant = $4 AND terminal = $5 AND state IN (3, 7, 8, 9)`,
+	readBatchDebits: `SELECT id FROM txn WHERE biz_date = $1 AND merchant = $2 AND terminal = $3 AND (batch = $4 OR opened > $5)
+		AND state IN (2, 3, 7, 8, 9)`,
+	readDebitsByTrace: `SELECT id FROM txn WHERE biz_date = $1 AND merchant = $2 AND terminal = $3 AND stan = $4`,
+	readHeard:         `SELECT at FROM witness WHERE terminal = $1`,
 }

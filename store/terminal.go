@@ -33,7 +33,8 @@ func scanTerminal(row scanner, t *acquirer.Terminal) error {
 	var since, ended int64
 	s := &t.Session
 	err := row.Scan(&t.ID, &t.Merchant, &t.Line, &t.Blocked, &t.Profile.MAC, &t.Profile.SingleMAK, &t.Profile.SingleDES,
-		&t.Profile.SM4, &t.Profile.KeyedEntry, &tmk, &s.Batch, &s.SignedOn, &pik, &mak, &tdk, &oldMAK, &since, &ended)
+		&t.Profile.SM4, &t.Profile.KeyedEntry, &tmk, &s.Batch, &s.SignedOn, &pik, &mak, &tdk, &oldMAK, &since, &ended,
+		&s.Closed)
 	t.TMK, s.PIK, s.MAK, s.TDK, s.OldMAK = blockOf(tmk), blockOf(pik), blockOf(mak), blockOf(tdk), blockOf(oldMAK)
 	s.Since, s.Ended = timeOf(since), timeOf(ended)
 	return err
@@ -50,7 +51,7 @@ func (db *DB) AddTerminal(ctx context.Context, t acquirer.Terminal) error {
 // SaveSession implements [acquirer.Directory].
 func (db *DB) SaveSession(ctx context.Context, id acquirer.TerminalID, s acquirer.Session) error {
 	return db.update(ctx, call{writeSession, []any{int64(s.Batch), flag(s.SignedOn), column(s.PIK), column(s.MAK),
-		column(s.TDK), column(s.OldMAK), micros(s.Since), micros(s.Ended), string(id)}})
+		column(s.TDK), column(s.OldMAK), micros(s.Since), micros(s.Ended), flag(s.Closed), string(id)}})
 }
 
 // SetBlocked blocks a terminal or lets it work again; it holds from the terminal's next message. A block ends the session:

@@ -94,7 +94,8 @@ type Batches interface {
 	// [ErrStale]. With anew the lines of an upload before it go. From BatchSettling on the terminal's session, if it is of
 	// that batch, is [Session.Closed].
 	SaveBatch(ctx context.Context, b *Batch, anew bool) error
-	// AddLines adds lines to an upload. One whose trace number is there already stays as it was: a message may come again.
+	// AddLines adds lines to an upload that is open. One whose trace number is there already stays as it was: a message may
+	// come again. [ErrStale]: the record stored is not b any more.
 	AddLines(ctx context.Context, b *Batch, lines []ListedLine) error
 	// CountLines returns how many lines the upload of b has.
 	CountLines(ctx context.Context, b *Batch) (int, error)

@@ -66,7 +66,9 @@ func (s *Switch) settleAgreed(ctx context.Context, b *Batch) error {
 		if since, err = s.Batches.LastClosed(ctx, b.Key); err != nil {
 			return err
 		}
-		since = since.Add(time.Microsecond) // not zero: from the beginning, where none was closed
+		if since.IsZero() { // none was closed: from the beginning
+			since = time.UnixMicro(1)
+		}
 	}
 	return s.eachDebit(ctx, b, since, func(t *Transaction, now time.Time) (*Transaction, Change, error) {
 		switch {

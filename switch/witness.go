@@ -78,7 +78,7 @@ func (w Witness) Of(t *Transaction, heard, now time.Time) Word {
 
 // Witnesses keeps when terminals were heard last.
 type Witnesses interface {
-	// SaveHeard makes times durable, all in one transaction. [ErrStore] as in [Journal].
+	// SaveHeard makes times durable. [ErrStore] as in [Journal].
 	SaveHeard(ctx context.Context, at map[TerminalID]time.Time) error
 	// Heard returns when a terminal was heard last, zero for never.
 	Heard(ctx context.Context, id TerminalID) (time.Time, error)
