@@ -27,9 +27,6 @@ type CloseRequest struct {
 func (s *Switch) CloseBatch(ctx context.Context, r CloseRequest) (*Batch, error) {
 	const op = "switch.CloseBatch"
 	ctx = context.WithoutCancel(ctx)
-	if r.Signed {
-		s.hear(r.Terminal.ID, r.Received)
-	}
 	now := time.Now()
 	key := BatchKey{Merchant: r.Terminal.Merchant, Terminal: r.Terminal.ID, Batch: r.Batch}
 	b, err := s.Batches.Batch(ctx, key, oldestBatchDate(now))
@@ -45,6 +42,9 @@ func (s *Switch) CloseBatch(ctx context.Context, r CloseRequest) (*Batch, error)
 	}
 	if err := s.CheckBatch(r.Terminal, r.Batch); err != nil {
 		return nil, err
+	}
+	if r.Signed {
+		s.hear(r.Terminal.ID, r.Received)
 	}
 	if err := s.compareTotals(ctx, b, r, now); err != nil {
 		return nil, refuse(op, CodeMalfunction, s.checked(err))

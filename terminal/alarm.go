@@ -33,6 +33,9 @@ func (q *session) follow(ctx context.Context) error {
 		return nil // there is none: refused where the fields are read
 	}
 	last, back := q.server.roster.follow(q.id, batch, trace)
+	if back || last == trace {
+		q.received = time.Time{} // an old message, or one that came before: no word for what was answered since
+	}
 	if !back {
 		return nil
 	}

@@ -33,7 +33,7 @@ func (q *session) decodeInquiry() (r acquirer.InquiryRequest, err error) {
 	if err != nil {
 		return r, err
 	}
-	r = acquirer.InquiryRequest{Terminal: q.terminal, Payee: els.payee, Payer: els.payer}
+	r = acquirer.InquiryRequest{Terminal: q.terminal, Payee: els.payee, Payer: els.payer, Received: q.received}
 	r.Amount, err = q.amount()
 	return r, err
 }
@@ -51,7 +51,7 @@ func (q *session) decodeDebit() (r acquirer.DebitRequest, err error) {
 	r = acquirer.DebitRequest{
 		Terminal: q.terminal, Batch: batchOf(q.f60),
 		Payee: els.payee, Payer: els.payer, Memo: els.memo, Token: els.token,
-		EntryMode: m.Get(22), CardSeq: m.Get(23), ICData: m.Bytes(55),
+		EntryMode: m.Get(22), CardSeq: m.Get(23), ICData: m.Bytes(55), Received: q.received,
 	}
 	if err := q.decodeCard(&r); err != nil {
 		return r, err

@@ -42,6 +42,7 @@ func (q *session) encodeRefusal(code acquirer.ResponseCode) *pos.Message {
 	}
 	m := q.reply(code, now, q.server.Switch.Reference(now))
 	q.explainCode(m, code)
+	q.explainTotals(m)
 	return m
 }
 

@@ -20,6 +20,7 @@ type session struct {
 	id       acquirer.TerminalID // F41
 	head     pos.Head
 	envelope pos.Envelope // its LRI lies in frame
+	received time.Time    // when the frame had been read; zero once its trace number was found not to run on
 
 	terminal  *acquirer.Terminal    // nil: not known
 	mak       acquirer.KeyBlock     // signs the answer; zero: it goes unsigned
@@ -32,7 +33,7 @@ type session struct {
 
 // newSession takes over buf, which holds frame.
 func newSession(c *conn, buf *buffer, frame []byte) *session {
-	q := &session{conn: c, server: c.server, buf: buf, frame: frame}
+	q := &session{conn: c, server: c.server, buf: buf, frame: frame, received: time.Now()}
 	q.head, _ = pos.Peek(frame) // the error is head.Fault
 	q.id = acquirer.TerminalID(q.head.TerminalID())
 	if at := q.head.MTIOffset; at > 0 {
@@ -142,6 +143,8 @@ func (q *session) answer(ctx context.Context, admitted func()) (*pos.Message, er
 		return q.manage(ctx)
 	case pos.MTIInquiry, pos.MTIDebit, pos.MTIReversal:
 		return q.pay(ctx, admitted)
+	case pos.MTISettle, pos.MTIBatch:
+		return q.batch(ctx)
 	}
 	return nil, refusal(acquirer.CodeNotSupported, nil)
 }

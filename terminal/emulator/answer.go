@@ -31,7 +31,8 @@ func readAnswer(frame []byte, req *pos.Message, mac func([]byte) [8]byte) (answe
 	if req.Has(11) {
 		same = same && m.Get(11) == req.Get(11)
 	}
-	if !same || !m.Has(39) {
+	// A 0510 says what it has to say in F48; only a refusal of one has F39.
+	if !same || !m.Has(39) && m.MTI() != pos.MTISettleResponse {
 		return answer{}, false
 	}
 	return answer{msg: m, code: m.Get(39), verified: mac == nil || goodMAC(frame, m, mac)}, true

@@ -62,6 +62,10 @@ type Config struct {
 	// terminals do. 0: never, which is the only value that is sound.
 	DiscardUndoAfter int
 
+	// Slips lets the terminal keep what Settle needs of each payment: up to MaxSlips, then it pays no more before it settles.
+	Slips  bool
+	Faults BatchFaults // of Settle
+
 	TPDU   [5]byte // zero: that of pos.DefaultEnvelope
 	Header [6]byte // zero: that of pos.DefaultEnvelope
 

@@ -30,7 +30,7 @@ func (t *Terminal) debit(ctx context.Context, q Inquiry, pin string) (Receipt, *
 	if err := q.check(false); err != nil {
 		return t.blankReceipt(q).failed(err), err
 	}
-	if err := q.Card.check(); err != nil {
+	if err := t.room(q.Card); err != nil {
 		e := failure(PhaseCheck, err)
 		return t.blankReceipt(q).failed(e), e
 	}
@@ -70,7 +70,7 @@ func (t *Terminal) debitOnce(ctx context.Context, q Inquiry, pin string) (r Rece
 		return r.failed(e), false, e
 	}
 	r.take(a)
-	e = t.settle(&r, a, m)
+	e = t.settle(&r, a, m, q.Card)
 	return r, a.refusesForSession(), e
 }
 
@@ -115,7 +115,7 @@ func pinCapture(pin string) string {
 }
 
 // settle decides what the answer to a debit means, and for the reversal record.
-func (t *Terminal) settle(r *Receipt, a answer, req *pos.Message) *Error {
+func (t *Terminal) settle(r *Receipt, a answer, req *pos.Message, card Card) *Error {
 	unknown := func(why reason, cause error) *Error {
 		r.Outcome = Unknown
 		e := &Error{Phase: PhaseDebit, Err: t.keepOwed(why, cause)}
@@ -139,10 +139,27 @@ func (t *Terminal) settle(r *Receipt, a answer, req *pos.Message) *Error {
 		return unknown(reasonOther, fmt.Errorf("%w: it is for another payment", ErrBadAnswer))
 	}
 	r.Outcome = Approved
-	if err := t.commit(func(s *state) { s.Owed = nil; s.addReceipt(*r) }); err != nil {
+	if err := t.keepApproved(*r, card); err != nil {
 		return unknown(reasonDevice, err)
 	}
 	return nil
+}
+
+// keepApproved makes an approval durable, with receipt and slip.
+func (t *Terminal) keepApproved(r Receipt, card Card) error {
+	var kept []slip
+	if t.cfg.Slips {
+		k, err := t.cfg.newSlip(r, card)
+		if err != nil {
+			return err
+		}
+		kept = append(kept, k)
+	}
+	return t.commit(func(s *state) {
+		s.Owed = nil
+		s.addReceipt(r)
+		s.Slips = append(s.Slips, kept...)
+	})
 }
 
 // outcomeUnknown lists the answers that leave open whether money moved.

@@ -161,7 +161,7 @@ func (c *call) answer(change func(m *pos.Message)) {
 	if change != nil {
 		change(m)
 	}
-	c.send(m, !m.Has(64))
+	c.send(m, !m.Has(64) && (c.req.MTI() >= "0800" || c.req.Has(64)))
 }
 
 // refuse answers with a code, and a text of the switch's own.
@@ -204,7 +204,7 @@ func (c *call) blank() *pos.Message {
 		TPDU:   [5]byte{e.TPDU[0], e.TPDU[3], e.TPDU[4], e.TPDU[1], e.TPDU[2]},
 		Header: e.Header,
 	})
-	for _, id := range []int{3, 4, 11, 25, 41, 42, 49, 60} {
+	for _, id := range []int{3, 4, 11, 25, 41, 42, 48, 49, 60} {
 		if c.req.Has(id) {
 			m.Set(id, c.req.Get(id))
 		}

@@ -18,6 +18,7 @@ const (
 	PhaseInquiry Phase = "inquiry"
 	PhaseDebit   Phase = "debit"
 	PhaseNetwork Phase = "network" // sign-off and echo
+	PhaseSettle  Phase = "settle"  // batch settlement
 )
 
 // Error is why the terminal did not get what it asked for. It is the type of every error of a Terminal's methods.

@@ -10,6 +10,8 @@ const (
 	MaxPINTries = 3
 	// MaxReceipts is how many receipts are kept, the newest.
 	MaxReceipts = 20
+	// MaxSlips is how many slips a terminal keeps: what the totals of a settlement have room for.
+	MaxSlips = 999
 	// MaxMemo is the longest payment information, in bytes of GBK.
 	MaxMemo = 60
 	// MaxAmountFen is the largest amount that F4 holds.

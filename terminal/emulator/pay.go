@@ -29,7 +29,7 @@ func (t *Terminal) Pay(ctx context.Context, p Payment, ui UI) (Receipt, error) {
 }
 
 func (t *Terminal) pay(ctx context.Context, p Payment, ui UI) (Receipt, *Error) {
-	if err := p.Card.check(); err != nil {
+	if err := t.room(p.Card); err != nil {
 		e := failure(PhaseCheck, err)
 		return t.blankReceipt(Inquiry{Payment: p}).failed(e), e
 	}

@@ -27,6 +27,7 @@ type state struct {
 	Keys     *sealedKeys `json:"keys"`      // nil when not signed on
 	Owed     *owed       `json:"owed"`      // the debit that must be undone unless its answer settles it
 	Receipts []Receipt   `json:"receipts"`  // newest last
+	Slips    []slip      `json:"slips,omitempty"`
 }
 
 // owed is the reversal record: all that a 0400 needs. It has no card number: terminal, batch and trace number name the
@@ -75,6 +76,7 @@ func (s state) clone() state {
 		s.Owed = &o
 	}
 	s.Receipts = slices.Clone(s.Receipts)
+	s.Slips = slices.Clone(s.Slips)
 	return s
 }
 

@@ -86,7 +86,7 @@ func (t *Terminal) sendOwedOnce(ctx context.Context) (again bool, e *Error) {
 		return false, t.giveUp(&Error{Phase: PhaseUndo, Err: fmt.Errorf("%w: %w", ErrUndoOwed, err)})
 	}
 	if a.verified && (a.code == "00" || a.code == "12" || a.code == "25") {
-		if err := t.commit(func(s *state) { s.markUndone(o); s.Owed = nil }); err != nil {
+		if err := t.commit(func(s *state) { s.markUndone(o); s.dropSlip(o); s.Owed = nil }); err != nil {
 			return false, failure(PhaseUndo, err)
 		}
 		return false, nil
