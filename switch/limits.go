@@ -13,6 +13,9 @@ type Limits struct {
 	Budget      BudgetLimits  // of each terminal (PROTOCOL 1.2)
 	PayerBudget BudgetLimits  // of each payer's number; without a capacity it is off, which is its default
 
+	// Witness is the weakest word of its terminal by which a debit is confirmed: [WitnessMessage].
+	Witness Witness
+
 	// SuspendOnMisses blocks a terminal with the alarm [AlarmLookUps]; else a person must.
 	SuspendOnMisses bool
 }
@@ -31,6 +34,7 @@ func (l Limits) WithDefaults() Limits {
 	l.HostTimeout = fallback(l.HostTimeout, 30*time.Second)
 	l.TokenLife = fallback(l.TokenLife, 120*time.Second)
 	l.InFlight = fallback(l.InFlight, 8192)
+	l.Witness = fallback(l.Witness, WitnessMessage)
 	l.Dormant = fallback(l.Dormant, 90*day)
 	l.Budget.Capacity = fallback(l.Budget.Capacity, 20)
 	l.Budget = l.Budget.withDefaults()

@@ -118,7 +118,7 @@ func (a *App) wire() error {
 		Limits: provider.Limits{Drain: c.Host.Timeout + drainMargin}})
 	a.Switch = acquirer.New(acquirer.Config{Journal: a.db, Directory: a.db, HSM: a.module, Network: a.Network,
 		Numbers: numbers, Issuers: issuers, Institution: c.Host.Institution, Limits: c.limits(), Random: rand.Reader,
-		OnAlarm: a.tellAlarm, OnStuck: a.tellStuck})
+		Batches: a.db, Witnesses: a.db, OnAlarm: a.tellAlarm, OnStuck: a.tellStuck})
 	a.Terminal = &terminal.Server{Switch: a.Switch, Institution: c.Host.Institution,
 		Log: a.log.With().Str("part", "terminal").Logger(), Limits: c.Terminal.limits()}
 	shown := console.Config{Ready: a.ready, Figures: a.figures, Log: a.log.With().Str("part", "http").Logger()}
@@ -150,7 +150,8 @@ func (c Config) limits() acquirer.Limits {
 			Hit: c.Limits.LookupHit, Miss: c.Limits.LookupMiss},
 		PayerBudget: acquirer.BudgetLimits{Capacity: c.Limits.PayerBucket, RefillPerHour: c.Limits.PayerPerHour,
 			Hit: c.Limits.PayerHit, Miss: c.Limits.PayerMiss},
-		SuspendOnMisses: c.Limits.LookupSuspend, Dormant: c.enrolmentLimits().Dormant}
+		SuspendOnMisses: c.Limits.LookupSuspend, Dormant: c.enrolmentLimits().Dormant,
+		Witness: acquirer.Witness(c.Settlement.Witness)}
 }
 
 func loadIssuers(c IssuersConfig) (*acquirer.IssuerTable, error) {

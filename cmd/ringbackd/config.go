@@ -26,18 +26,19 @@ import (
 // Config is the whole configuration: defaults, then the YAML file, then the environment. A key that is not here is
 // refused. Secrets are named by file, never written here.
 type Config struct {
-	Production bool           `koanf:"production"` // true: refuses test keys and the demo world
-	Demo       bool           `koanf:"demo"`       // true: the demo world's terminals and payees are entered at start
-	Terminal   TerminalConfig `koanf:"terminal"`
-	HTTP       HTTPConfig     `koanf:"http"`
-	Admin      AdminConfig    `koanf:"admin"`
-	Host       HostConfig     `koanf:"host"`
-	Store      StoreConfig    `koanf:"store"`
-	Keys       KeysConfig     `koanf:"keys"`
-	Issuers    IssuersConfig  `koanf:"issuers"`
-	Limits     LimitsConfig   `koanf:"limits"`
-	Log        LogConfig      `koanf:"log"`
-	Debug      DebugConfig    `koanf:"debug"`
+	Production bool             `koanf:"production"` // true: refuses test keys and the demo world
+	Demo       bool             `koanf:"demo"`       // true: the demo world's terminals and payees are entered at start
+	Terminal   TerminalConfig   `koanf:"terminal"`
+	HTTP       HTTPConfig       `koanf:"http"`
+	Admin      AdminConfig      `koanf:"admin"`
+	Host       HostConfig       `koanf:"host"`
+	Store      StoreConfig      `koanf:"store"`
+	Keys       KeysConfig       `koanf:"keys"`
+	Issuers    IssuersConfig    `koanf:"issuers"`
+	Limits     LimitsConfig     `koanf:"limits"`
+	Settlement SettlementConfig `koanf:"settlement"`
+	Log        LogConfig        `koanf:"log"`
+	Debug      DebugConfig      `koanf:"debug"`
 
 	Enrolment EnrolmentConfig `koanf:"enrolment"`
 	Notices   NoticesConfig   `koanf:"notices"`
@@ -116,6 +117,13 @@ type LimitsConfig struct {
 	PayerMiss     int           `koanf:"payer_miss" validate:"gt=0"`
 }
 
+// SettlementConfig says what must be known of a payment before its payee is paid.
+type SettlementConfig struct {
+	// Witness is the weakest word of a terminal that counts for its payments: its batch, a later signed message of it, or
+	// 24 hours without one.
+	Witness string `koanf:"witness" validate:"oneof=batch message hold"`
+}
+
 // LogConfig is the log on standard error.
 type LogConfig struct {
 	Level string `koanf:"level" validate:"oneof=debug info warn error"`
@@ -134,7 +142,7 @@ func defaultConfig() Config {
 		HTTP:     HTTPConfig{Addr: "127.0.0.1:8080"},
 		Host: HostConfig{Addrs: []string{"127.0.0.1:8600"}, Institution: "48020000", Centre: "00010000",
 			MerchantType: "6012", MerchantName: "RINGBACK PHONE PAYMENT", Timeout: l.HostTimeout},
-		Log:       LogConfig{Level: "info"},
+		Log: LogConfig{Level: "info"}, Settlement: SettlementConfig{Witness: string(l.Witness)},
 		Enrolment: defaultEnrolment(), Notices: defaultNotices(), Retention: defaultRetention(),
 		Channels: ChannelsConfig{SMS: defaultSMS(), Letter: defaultLetter()},
 		Limits: LimitsConfig{MaxAmountFen: int64(l.MaxAmount), TokenLife: l.TokenLife, InFlight: l.InFlight,

@@ -130,16 +130,20 @@ func (w *world) end() {
 }
 
 // terminal makes a demo terminal with its state in memory.
-func (w *world) terminal(id string) *emulator.Terminal {
+func (w *world) terminal(id string, change ...func(*emulator.Config)) *emulator.Terminal {
 	for _, d := range demoTerminals {
 		if string(d.id) != id {
 			continue
 		}
 		tmk, err := hex.DecodeString(d.tmk)
 		require.NoError(w.t, err)
-		term, err := emulator.Open(emulator.Config{TerminalID: id, MerchantID: string(d.merchant), TMK: tmk, Line: d.line,
+		c := emulator.Config{TerminalID: id, MerchantID: string(d.merchant), TMK: tmk, Line: d.line,
 			MAC: emulator.MAC(d.mac), Addr: w.app.listeners[0].Addr().String(), CheckNumbers: true,
-			Trace: func(_ emulator.Direction, frame []byte) { _, _ = w.frames.Write(frame) }}) // a buffer takes every write
+			Trace: func(_ emulator.Direction, frame []byte) { _, _ = w.frames.Write(frame) }} // a buffer takes every write
+		for _, f := range change {
+			f(&c)
+		}
+		term, err := emulator.Open(c)
 		require.NoError(w.t, err)
 		w.t.Cleanup(func() { require.NoError(w.t, term.Close()) })
 		return term

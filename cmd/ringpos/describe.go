@@ -76,6 +76,10 @@ func kindOf(mti, netCode string) string {
 		return "key reset"
 	}
 	switch mti[:2] {
+	case "03":
+		return "batch upload"
+	case "05":
+		return "batch settlement"
 	case "01":
 		return "look-up"
 	case "02":

@@ -46,10 +46,16 @@ func (f *terminalFlags) Validate() error {
 
 // with opens the terminal, runs do and closes it again.
 func (f *terminalFlags) with(e *env, check bool, do func(t *emulator.Terminal) error) error {
+	return f.withConfig(e, check, func(*emulator.Config) {}, do)
+}
+
+// withConfig is with for a verb that has a say in the terminal's configuration.
+func (f *terminalFlags) withConfig(e *env, check bool, change func(*emulator.Config), do func(t *emulator.Terminal) error) error {
 	c, err := f.config(e, check)
 	if err != nil {
 		return err
 	}
+	change(&c)
 	t, err := openTerminal(e.ctx, c)
 	if errors.Is(err, emulator.ErrConfig) {
 		return fmt.Errorf("%w: %w", errUsage, err)
@@ -83,7 +89,7 @@ func openTerminal(ctx context.Context, c emulator.Config) (*emulator.Terminal, e
 func (f *terminalFlags) config(e *env, check bool) (emulator.Config, error) {
 	demo := demoTerminalOf(f.Terminal)
 	c := emulator.Config{TerminalID: f.Terminal, MerchantID: demo.merchant, Line: demo.line, MAC: demo.mac, SM4: f.SM4,
-		Addr: f.Addr, AnswerTimeout: f.Timeout, CheckNumbers: check, StateFile: f.stateFile()}
+		Addr: f.Addr, AnswerTimeout: f.Timeout, CheckNumbers: check, StateFile: f.stateFile(), Slips: true}
 	if f.Merchant != "" {
 		c.MerchantID = f.Merchant
 	}

@@ -17,6 +17,7 @@ type cli struct {
 	Pay     payCmd     `cmd:"" help:"Pay a mobile number: look-up, debit, receipt."`
 	Inquire inquireCmd `cmd:"" help:"Look up the name behind a mobile number, phase 1 alone."`
 	Undo    undoCmd    `cmd:"" help:"Send the undo that is owed, or one for the debit that --stan names."`
+	Settle  settleCmd  `cmd:"" help:"Settle the batch: totals, details where the switch counts otherwise, end."`
 	SignOn  signOnCmd  `cmd:"" help:"Fetch new working keys and a batch number."`
 	SignOff signOffCmd `cmd:"" help:"End the session and forget the working keys."`
 	Echo    echoCmd    `cmd:"" help:"Ask whether the switch is there."`
