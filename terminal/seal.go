@@ -47,7 +47,11 @@ func (q *session) seal(m *pos.Message) []byte {
 		q.server.counters.unanswered.Add(1)
 		return nil
 	}
-	q.server.counters.answer(acquirer.ResponseCode(m.Get(39)))
+	code := acquirer.ResponseCode(m.Get(39))
+	if code == "" {
+		code = acquirer.CodeApproved // a 0510, which has none when it was compared
+	}
+	q.server.counters.answer(code)
 	return pos.AppendFrame(make([]byte, 0, 2+len(frame)), frame)
 }
 

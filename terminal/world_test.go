@@ -108,10 +108,11 @@ func newWorld(t testing.TB, options ...func(*world)) *world {
 		w.mem.payees = append(w.mem.payees, acquirer.Payee{Number: number, Name: p.name, Card: card, Status: p.status,
 			Ref: acquirer.PayeeRef{ID: acquirer.PayeeID(i + 1), CardVersion: 1}})
 	}
+	b := newBook(w.mem)
 	limits := acquirer.Limits{Budget: acquirer.BudgetLimits{Capacity: 1 << 20}}
 	w.Server = &Server{Institution: institution, Log: zerolog.New(w.log), Switch: acquirer.New(acquirer.Config{
 		Journal: w.mem, Directory: w.mem, HSM: w.hsm, Network: w.net, Numbers: numbers, Issuers: issuers,
-		Institution: institution, Limits: limits, Random: &lockedReader{r: rand.NewChaCha8([32]byte{1})},
+		Institution: institution, Limits: limits, Batches: b, Witnesses: b, Random: &lockedReader{r: rand.NewChaCha8([32]byte{1})},
 	})}
 	for _, o := range options {
 		o(w)
