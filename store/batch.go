@@ -108,6 +108,17 @@ func (db *DB) Lines(ctx context.Context, b *acquirer.Batch) (all []acquirer.List
 	return all, err
 }
 
+// Strays implements [acquirer.Batches].
+func (db *DB) Strays(ctx context.Context, on acquirer.Date, limit int) (all []acquirer.Stray, err error) {
+	err = db.many(ctx, func(row scanner) error {
+		var s acquirer.Stray
+		err := row.Scan(&s.Batch.Terminal, &s.Batch.Merchant, &s.Batch.Batch, &s.STAN, &s.Amount)
+		all = append(all, s)
+		return err
+	}, readStrays, int64(on), int64(limit))
+	return all, err
+}
+
 // LastClosed implements [acquirer.Batches].
 func (db *DB) LastClosed(ctx context.Context, k acquirer.BatchKey) (time.Time, error) {
 	var at int64

@@ -77,6 +77,21 @@ func TestBatchLines(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, n)
 
+	for state, want := range map[acquirer.BatchState][]acquirer.Stray{acquirer.BatchUploading: nil, acquirer.BatchSettling: nil,
+		acquirer.BatchClosed: {{Batch: other.Key, STAN: 4, Amount: 40}}} {
+		_, err := db.conn.ExecContext(ctx, "UPDATE terminal_batch SET state = 1 WHERE batch = 8")
+		require.NoError(t, err)
+		require.NoError(t, db.AddLines(ctx, other, []acquirer.ListedLine{{STAN: 4, Amount: 40, Verdict: acquirer.LineUnknown}}))
+		other.State = state
+		require.NoError(t, db.SaveBatch(ctx, other, false))
+		strays, err := db.Strays(ctx, other.Date, 10)
+		require.NoError(t, err)
+		require.Equal(t, want, strays)
+	}
+	strays, err := db.Strays(ctx, other.Date+1, 10)
+	require.NoError(t, err)
+	require.Empty(t, strays)
+
 	require.NoError(t, db.SaveBatch(ctx, b, true), "anew: the lines before it go")
 	n, err = db.CountLines(ctx, b)
 	require.NoError(t, err)

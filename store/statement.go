@@ -315,6 +315,7 @@ const (
 	readLastClosed
 	readBatchLines
 	readBatchLineCount
+	readStrays
 	readBatchSums
 	readBatchDebits
 	readDebitsByTrace
@@ -428,6 +429,9 @@ var reads = [...]string{
 	readBatchLines: `SELECT stan, amount, verdict, txn FROM batch_line WHERE terminal = $1 AND merchant = $2 AND batch = $3
 		AND biz_date = $4 ORDER BY stan`,
 	readBatchLineCount: `SELECT count(*) FROM batch_line WHERE terminal = $1 AND merchant = $2 AND batch = $3 AND biz_date = $4`,
+	readStrays: `SELECT l.terminal, l.merchant, l.batch, l.stan, l.amount FROM batch_line l JOIN terminal_batch b
+		ON b.terminal = l.terminal AND b.merchant = l.merchant AND b.batch = l.batch AND b.biz_date = l.biz_date
+		WHERE l.biz_date = $1 AND l.verdict = 2 AND b.state = 3 ORDER BY l.terminal, l.batch, l.stan LIMIT $2`,
 	// A terminal's debits of one date, by the unique index: date, merchant and terminal are in front in it.
 	readBatchSums: `SELECT coalesce(sum(CASE WHEN batch = $1 THEN 1 ELSE 0 END), 0), coalesce(sum(CASE WHEN batch = $1 THEN amount ELSE 0 END), 0),
 		coalesce(sum(CASE WHEN opened > $2 THEN 1 ELSE 0 END), 0), coalesce(sum(CASE WHEN opened > $2 THEN amount ELSE 0 END), 0)

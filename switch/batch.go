@@ -85,6 +85,14 @@ type ListedLine struct {
 	Transaction ID // 0 for LineUnknown
 }
 
+// Stray is a line of a closed batch for which there is no debit: somebody may hold a slip of it. No row of the journal can say
+// so.
+type Stray struct {
+	Batch  BatchKey
+	STAN   STAN
+	Amount Fen // as the terminal says
+}
+
 // Batches keeps what terminals say of their batches. What is written is durable when the method returns; [ErrStore] as in
 // [Journal]. A read of debits is of one business date, the caller goes through the dates.
 type Batches interface {
@@ -101,6 +109,8 @@ type Batches interface {
 	CountLines(ctx context.Context, b *Batch) (int, error)
 	// Lines returns all lines of b.
 	Lines(ctx context.Context, b *Batch) ([]ListedLine, error)
+	// Strays returns up to limit strays of the batches of a date.
+	Strays(ctx context.Context, on Date, limit int) ([]Stray, error)
 	// Unfinished returns every batch that is BatchSettling.
 	Unfinished(ctx context.Context) ([]*Batch, error)
 	// LastClosed returns when the terminal last closed a batch of another number than the key's; zero: never.

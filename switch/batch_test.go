@@ -247,9 +247,9 @@ func TestBatchUpload(t *testing.T) {
 				require.Equal(t, exceptionCard, w.row(t, card).Exception)
 				require.Equal(t, [2]any{Reversing, exceptionListed}, [2]any{w.row(t, undone).State, w.row(t, undone).Exception})
 				require.False(t, w.row(t, amount).Confirmed)
-				lines, err := w.mem.Lines(t.Context(), &Batch{Key: BatchKey{term.Merchant, term.ID, 7}})
+				strays, err := w.mem.Strays(t.Context(), DateOf(time.Now()), 10)
 				require.NoError(t, err)
-				require.Equal(t, ListedLine{STAN: 77, Amount: 7, Verdict: LineUnknown}, lines[4])
+				require.Equal(t, []Stray{{BatchKey{term.Merchant, term.ID, 7}, 77, 7}}, strays)
 			})
 		})
 	}

@@ -75,6 +75,19 @@ func (m *memory) Lines(_ context.Context, b *Batch) ([]ListedLine, error) {
 	return slices.Clone(m.book.lines[b.Key]), nil
 }
 
+func (m *memory) Strays(_ context.Context, on Date, limit int) (out []Stray, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for key, b := range m.book.batches {
+		for _, l := range m.book.lines[key] {
+			if b.Date == on && b.State == BatchClosed && l.Verdict == LineUnknown && len(out) < limit {
+				out = append(out, Stray{key, l.STAN, l.Amount})
+			}
+		}
+	}
+	return out, nil
+}
+
 func (m *memory) Unfinished(context.Context) (out []*Batch, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -61,6 +61,8 @@ func (b *book) Lines(_ context.Context, r *acquirer.Batch) ([]acquirer.ListedLin
 	return b.lines[r.Key], nil
 }
 
+func (b *book) Strays(context.Context, acquirer.Date, int) ([]acquirer.Stray, error) { return nil, nil }
+
 func (b *book) Unfinished(context.Context) ([]*acquirer.Batch, error) { return nil, nil }
 
 func (b *book) LastClosed(context.Context, acquirer.BatchKey) (at time.Time, err error) { return }

@@ -137,7 +137,7 @@ func (d *demo) openTerminal() error {
 	if err != nil {
 		return err
 	}
-	d.terminal, err = emulator.Open(emulator.Config{TerminalID: demoTerminalID, MerchantID: known.merchant, TMK: tmk,
+	d.terminal, err = emulator.Open(emulator.Config{Slips: true, TerminalID: demoTerminalID, MerchantID: known.merchant, TMK: tmk,
 		Addr: d.terminalTap.addr(), CheckNumbers: true, AnswerTimeout: 40 * time.Second,
 		StateFile: filepath.Join(d.dir, "pos", demoTerminalID+".json")})
 	return err

@@ -132,8 +132,35 @@ func (s *testSwitch) answer(req *pos.Message) []byte {
 			return nil
 		}
 		s.debit(req, m)
+	case "0500":
+		s.settle(req, m)
+	}
+	if req.MTI() < "0800" && !req.Has(64) {
+		frame, err := m.Pack()
+		if err != nil {
+			s.t.Error(err)
+		}
+		return frame
 	}
 	return s.pack(m)
+}
+
+// settle agrees with any totals but those of one debit.
+func (s *testSwitch) settle(req, m *pos.Message) {
+	totals, err := pos.ParseTotals(req.Get(48))
+	if err != nil {
+		s.t.Error(err)
+	}
+	totals.Domestic.Match, totals.Foreign.Match = pos.MatchEven, pos.MatchEven
+	if totals.Domestic.Debits == 1 {
+		totals.Domestic.Match = pos.MatchOdd
+	}
+	text, err := totals.Encode()
+	if err != nil {
+		s.t.Error(err)
+	}
+	m.Unset(39)
+	m.Set(48, text)
 }
 
 func (s *testSwitch) signOn(req, m *pos.Message) {

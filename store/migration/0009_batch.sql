@@ -42,6 +42,9 @@ CREATE TABLE batch_line (
 	PRIMARY KEY (terminal, merchant, batch, biz_date, stan)
 ) STRICT, WITHOUT ROWID;
 
+-- What a terminal lists and nobody here knows: for the worklist.
+CREATE INDEX batch_line_stray ON batch_line (biz_date) WHERE verdict = 2;
+
 -- When the last signed message of a terminal was received.
 CREATE TABLE witness (
 	terminal TEXT    NOT NULL PRIMARY KEY,

@@ -30,8 +30,8 @@ type BatchFaults struct {
 const unknownSTAN = "999998"
 
 // Settle closes the batch: it sends the totals of all slips that are kept (0500), uploads each of them if the switch does not
-// count the same (0320), and says that this was all. An undo that is owed goes first. Then the slips are forgotten, and the
-// next payment begins with a sign-on, which brings the next batch. After an error the slips stay, and Settle may be called
+// count the same (0320), and says that this was all. An undo that is owed goes first. Then the slips are forgotten and the
+// working keys with them: what comes next begins with a sign-on, which brings the next batch. After an error the slips stay, and Settle may be called
 // again: the switch tells a repeat.
 func (t *Terminal) Settle(ctx context.Context) (Settlement, error) {
 	release, err := t.take(ctx)
@@ -68,10 +68,10 @@ func (t *Terminal) settleBatch(ctx context.Context) (s Settlement, e *Error) {
 	if e := t.endBatch(ctx, s); e != nil {
 		return s, e
 	}
-	if err := t.commit(func(s *state) { s.Slips = nil }); err != nil {
+	if err := t.commit(func(s *state) { s.Slips, s.Keys = nil, nil }); err != nil {
 		return s, failure(PhaseSettle, err)
 	}
-	t.mustSignOn, s.Done = true, true
+	t.keys, s.Done = nil, true
 	return s, nil
 }
 
