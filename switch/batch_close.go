@@ -18,7 +18,8 @@ type CloseRequest struct {
 
 // CloseBatch compares a terminal's totals with the journal. Where they agree the batch is closed and its standing debits
 // are Confirmed when CloseBatch returns; else the terminal must upload its details. The same 0500 again gets the same
-// record, also after a restart or another sign-on. Closed stays closed: other totals for it do not agree, and change nothing.
+// record, also after a restart or another sign-on. Closed stays closed: other totals for it do not agree, and change nothing,
+// unless they are signed and what closed it was not.
 //
 // A sign-on gives a new number whether the batch before was closed or not, so the totals may be those of the number alone
 // or those of all debits since the terminal last closed a batch: either agrees.
@@ -35,6 +36,7 @@ func (s *Switch) CloseBatch(ctx context.Context, r CloseRequest) (*Batch, error)
 		b = &Batch{Key: key, Date: DateOf(now)}
 	case err != nil:
 		return nil, refuse(op, CodeMalfunction, s.checked(err))
+	case b.outweighedBy(r):
 	case b.repeats(r):
 		return s.finishBatch(ctx, b)
 	case b.State != BatchUploading:
@@ -53,6 +55,11 @@ func (s *Switch) CloseBatch(ctx context.Context, r CloseRequest) (*Batch, error)
 		return nil, refuse(op, CodeMalfunction, err)
 	}
 	return s.finishBatch(ctx, b)
+}
+
+// outweighedBy reports whether r is to be heard anew: somebody on the line may have said the word before it.
+func (b *Batch) outweighedBy(r CloseRequest) bool {
+	return r.Signed && !b.Signed && !b.Agreed() && b.State != BatchSettling
 }
 
 // repeats reports whether r is the 0500 that b has answered. A closed batch is told by its totals alone: the terminal may
@@ -87,7 +94,7 @@ func (s *Switch) compareTotals(ctx context.Context, b *Batch, r CloseRequest, no
 	b.STAN, b.Domestic, b.Foreign = r.STAN, r.Domestic, r.Foreign
 	b.Signed, b.At, b.Reference = r.Signed, now, s.Reference(now)
 	b.judgeTotals(own, all)
-	b.State = BatchUploading
+	b.State, b.Closed = BatchUploading, time.Time{}
 	if b.Agreed() {
 		b.State, b.Closed = BatchSettling, now
 	}

@@ -264,6 +264,24 @@ func TestBatchUploadOfNothing(t *testing.T) {
 	require.Equal(t, CodeSignOn, CodeOf(err))
 }
 
+// What was said without F64 does not keep the terminal from saying otherwise with it.
+func TestBatchSignedOutweighsUnsigned(t *testing.T) {
+	w := newWorld(t)
+	tx := w.paid(t, 1, 100)
+	forged := CloseRequest{Terminal: w.terminal(t), Batch: 7, STAN: 50, Domestic: totals()}
+	b, err := w.CloseBatch(t.Context(), forged)
+	require.NoError(t, err)
+	require.False(t, b.Agreed())
+	require.NoError(t, w.EndBatch(t.Context(), EndRequest{Terminal: w.terminal(t), Batch: 7}))
+	require.Equal(t, [2]any{Approved, exceptionUnsigned}, [2]any{w.row(t, tx).State, w.row(t, tx).Exception})
+	require.True(t, w.close(t, 2, totals(100)).Agreed())
+	require.True(t, w.row(t, tx).Confirmed)
+	b, err = w.CloseBatch(t.Context(), forged)
+	require.NoError(t, err)
+	require.False(t, b.Agreed(), "closed by a signed word")
+	require.Equal(t, BatchClosed, w.close(t, 2, totals(100)).State)
+}
+
 // One more line than a batch may have is refused, the last that it may have is not.
 func TestBatchLimit(t *testing.T) {
 	w := newWorld(t)
