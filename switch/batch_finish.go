@@ -75,7 +75,7 @@ func (s *Switch) settleAgreed(ctx context.Context, b *Batch) error {
 		case t.Opened.After(b.At):
 			return nil, Change{}, nil // a batch that is closed takes no debit: one of another number
 		case t.State != Sent:
-			return listed(t, now)
+			return slipHeld(t, now)
 		case t.Key.Batch == b.Key.Batch:
 			return s.unlisted(t, b, now)
 		}
@@ -161,8 +161,8 @@ func (s *Switch) moveOne(ctx context.Context, id ID, d mover) error {
 	}
 }
 
-// listed is what becomes of a debit of which the terminal says that it has the slip.
-func listed(t *Transaction, now time.Time) (*Transaction, Change, error) {
+// slipHeld is what becomes of a debit of which the terminal says that it has the slip.
+func slipHeld(t *Transaction, now time.Time) (*Transaction, Change, error) {
 	next, c := *t, Change{At: now, Event: EventListed}
 	switch t.State {
 	case Approved:
@@ -179,7 +179,7 @@ func listed(t *Transaction, now time.Time) (*Transaction, Change, error) {
 	return excepted(t, c, exceptionListed)
 }
 
-// claimed is listed for a line of an upload, which may differ from the debit.
+// claimed is slipHeld for a line of an upload, which may differ from the debit.
 func claimed(t *Transaction, v LineVerdict, now time.Time) (*Transaction, Change, error) {
 	c := Change{At: now, Event: EventListed}
 	switch v {
@@ -188,7 +188,7 @@ func claimed(t *Transaction, v LineVerdict, now time.Time) (*Transaction, Change
 	case LineCard:
 		return excepted(t, c, exceptionCard)
 	}
-	return listed(t, now)
+	return slipHeld(t, now)
 }
 
 // unlisted is what becomes of a debit that the terminal's closed batch does not list: the terminal has no slip of it. A
@@ -215,6 +215,6 @@ func excepted(t *Transaction, c Change, why string) (*Transaction, Change, error
 		return nil, c, nil
 	}
 	next := *t
-	next.Exception = why
+	next.Exception, c.Detail = why, why
 	return &next, c, nil
 }

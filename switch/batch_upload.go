@@ -104,7 +104,7 @@ func (s *Switch) matchLines(ctx context.Context, b *Batch, lines []BatchLine) ([
 	}
 	out := make([]ListedLine, len(lines))
 	for i, line := range lines {
-		t, err := s.listed(ctx, b, line.STAN, since)
+		t, err := s.debitOf(ctx, b, line.STAN, since)
 		if err != nil {
 			return nil, err
 		}
@@ -113,8 +113,8 @@ func (s *Switch) matchLines(ctx context.Context, b *Batch, lines []BatchLine) ([
 	return out, nil
 }
 
-// listed returns the debit of a line: of the batch itself, else of one that was not closed before; nil: there is none.
-func (s *Switch) listed(ctx context.Context, b *Batch, stan STAN, since time.Time) (found *Transaction, err error) {
+// debitOf returns the debit of a line: of the batch itself, else of one that was not closed before; nil: there is none.
+func (s *Switch) debitOf(ctx context.Context, b *Batch, stan STAN, since time.Time) (found *Transaction, err error) {
 	err = batchDates(b.At, func(on Date) (bool, error) {
 		ids, err := s.Batches.DebitsByTrace(ctx, b.Key, on, stan)
 		if err != nil {

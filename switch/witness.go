@@ -76,6 +76,28 @@ func (w Witness) Of(t *Transaction, heard, now time.Time) Word {
 	return Word{By: WitnessHold}
 }
 
+// TerminalWord says for people what a debit waits for from its terminal under [Limits.Witness]; empty: nothing, the terminal's word
+// is there.
+func (s *Switch) TerminalWord(ctx context.Context, t *Transaction) (string, error) {
+	heard, err := s.LastHeard(ctx, t.Key.Terminal)
+	if err != nil {
+		return "", err
+	}
+	w := s.Limits.Witness.Of(t, heard, time.Now())
+	if w.Waits == WaitHold {
+		return waitTexts[w.Waits] + w.Until.In(Beijing).Format(" 2006-01-02 15:04:05"), nil
+	}
+	return waitTexts[w.Waits], nil
+}
+
+var waitTexts = map[Wait]string{
+	WaitPerson:  "somebody to look at it",
+	WaitState:   "its approval",
+	WaitBatch:   "the terminal's batch settlement",
+	WaitMessage: "the terminal's batch settlement, or another message of it",
+	WaitHold:    "the terminal's batch settlement, or another message of it, or",
+}
+
 // Witnesses keeps when terminals were heard last.
 type Witnesses interface {
 	// SaveHeard makes times durable. [ErrStore] as in [Journal].

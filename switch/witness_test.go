@@ -54,6 +54,36 @@ func TestWitness(t *testing.T) {
 	}
 }
 
+// What people are told: nothing is nothing.
+func TestTerminalWord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		tx := w.paid(t, 1, 100)
+		for _, v := range []struct {
+			witness Witness
+			want    string
+		}{
+			{WitnessBatch, "the terminal's batch settlement"},
+			{WitnessMessage, "the terminal's batch settlement, or another message of it"},
+			{WitnessHold, "the terminal's batch settlement, or another message of it, or 2000-01-02 08:00:00"},
+		} {
+			w.Limits.Witness = v.witness
+			said, err := w.TerminalWord(t.Context(), tx)
+			require.NoError(t, err)
+			require.Equal(t, v.want, said)
+		}
+		time.Sleep(HoldTime)
+		said, err := w.TerminalWord(t.Context(), tx)
+		require.NoError(t, err)
+		require.Empty(t, said)
+		w.Limits.Witness = WitnessBatch
+		require.True(t, w.close(t, 2, totals(100)).Agreed())
+		said, err = w.TerminalWord(t.Context(), w.row(t, tx))
+		require.NoError(t, err)
+		require.Empty(t, said)
+	})
+}
+
 func TestParseWitness(t *testing.T) {
 	for text, want := range map[string]Witness{"": WitnessMessage, "batch": WitnessBatch, "message": WitnessMessage, "hold": WitnessHold} {
 		w, ok := ParseWitness(text)

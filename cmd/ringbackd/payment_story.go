@@ -117,12 +117,27 @@ func (f paymentFile) causeLater(e store.Entry) []string {
 	case acquirer.EventLateAnswer:
 		return []string{"An answer to the debit came after " + seconds(f.waited(e)) + ", when nobody waited for it any more: " + e.Detail + ".",
 			"It is kept as evidence and changes nothing else."}
+	case acquirer.EventListed, acquirer.EventUnlisted:
+		return f.settledByTerminal(e)
 	case acquirer.EventReversed:
 		return []string{"The host answered the reversal, 0430: " + e.Detail + ". The debit is undone, " + seconds(f.waited(e)) + " after it came."}
 	case acquirer.EventRepeat:
 		return []string{"The reversal has not been acknowledged: " + e.Detail + ". A person is asked to look; the repeats go on."}
 	}
 	return []string{strings.TrimSuffix(string(e.Event)+": "+e.Detail, ": ") + "."}
+}
+
+// settledByTerminal tells what the terminal's batch settlement said of the debit.
+func (f paymentFile) settledByTerminal(e store.Entry) []string {
+	switch {
+	case e.Detail != "":
+		return []string{"The terminal settled its batch: " + e.Detail + ". A person is asked to look."}
+	case e.Event == acquirer.EventListed:
+		return []string{"The terminal settled its batch, and the debit is in it: confirmed."}
+	case e.To == acquirer.Sent:
+		return []string{"The terminal closed its batch while the debit was at the host, and has no slip of it: it is undone whatever the host answers."}
+	}
+	return []string{"The terminal closed its batch without the debit: it has no slip of it, so the debit is undone."}
 }
 
 // came tells that the terminal's message came in.

@@ -192,6 +192,28 @@ func (w *teller) plotsOfEnds() []plot {
 				t.Exception = "undo after settlement: a refund is owed"
 			})
 		}},
+		{"in the terminal's batch", func() {
+			w.send()
+			w.move(time.Second, acquirer.Approved, acquirer.EventApprove, "", w.yes)
+			w.move(time.Hour, acquirer.Approved, acquirer.EventListed, "", func(t *acquirer.Transaction) { t.Confirmed = true })
+		}},
+		{"not in the terminal's batch", func() {
+			w.send()
+			w.move(time.Second, acquirer.Approved, acquirer.EventApprove, "", w.yes)
+			w.move(time.Hour, acquirer.Reversing, acquirer.EventUnlisted, "", w.answered("98"))
+		}},
+		{"not in the terminal's batch, at the host", func() {
+			w.send()
+			w.move(time.Second, acquirer.Sent, acquirer.EventUnlisted, "", func(t *acquirer.Transaction) {
+				t.UndoWanted, t.Code, t.Answered = true, "98", w.now
+			})
+		}},
+		{"in the terminal's batch with another amount", func() {
+			w.send()
+			w.move(time.Second, acquirer.Approved, acquirer.EventApprove, "", w.yes)
+			const why = "the terminal's batch lists it with another amount"
+			w.move(time.Hour, acquirer.Approved, acquirer.EventListed, why, func(t *acquirer.Transaction) { t.Exception = why })
+		}},
 	}
 }
 
