@@ -256,6 +256,10 @@ func (w *canaryWorld) payments(t *testing.T) {
 		w.settled()
 	}
 	require.Eventually(t, func() bool { return w.app.Network.Ready() == nil }, 10*time.Second, 10*time.Millisecond)
+	w.requireClean("with slips in the terminal")
+	s, err := w.term.Settle(t.Context()) // by upload, with card numbers in it
+	require.NoError(t, err)
+	require.Equal(t, [3]any{3, 3, true}, [3]any{s.Debits, s.Uploaded, s.Done})
 	require.Equal(t, "00", w.pay(1240, nil))
 	answer, err := http.Get("http://" + w.app.web.Addr().String() + "/metrics")
 	require.NoError(t, err)

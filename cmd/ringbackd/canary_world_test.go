@@ -66,7 +66,7 @@ func (w *canaryWorld) plugIn(addr string) {
 	}
 	var err error
 	tmk, watch := unhex(w.t, canaryTMK), w.watch(w.t)
-	w.term, err = emulator.Open(emulator.Config{TerminalID: canaryTerminalID, MerchantID: canaryMerchant, TMK: tmk, Addr: addr,
+	w.term, err = emulator.Open(emulator.Config{Slips: true, Faults: emulator.BatchFaults{WrongFen: 1}, TerminalID: canaryTerminalID, MerchantID: canaryMerchant, TMK: tmk, Addr: addr,
 		StateFile: filepath.Join(w.dir, "terminal.json"), AnswerTimeout: 6 * time.Second,
 		Trace: func(d emulator.Direction, frame []byte) {
 			watch(d, frame)
