@@ -351,3 +351,75 @@ func TestBatchCrash(t *testing.T) {
 		})
 	}
 }
+
+// An upload lists debits of the numbers before, too, which a sign-on gave in between. Of those it does not undo what it leaves out:
+// the terminal may have done with them.
+func TestBatchUploadOverSignOns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		listed, left := w.paid(t, 1, 100), w.paid(t, 2, 200)
+		time.Sleep(36 * time.Hour)
+		w.signOnAgain(t)
+		missing := w.paid(t, 3, 300)
+		w.upload(t, BatchLine{1, mustPAN(t, payerCard), 100})
+		require.True(t, w.row(t, listed).Confirmed)
+		require.Equal(t, [2]any{Approved, false}, [2]any{w.row(t, left).State, w.row(t, left).Confirmed})
+		require.Equal(t, Reversing, w.row(t, missing).State)
+	})
+}
+
+// What a batch does to a debit, in every state: what the worklist gets, and what is confirmed.
+func TestBatchMoves(t *testing.T) {
+	type result struct {
+		state           State
+		confirmed, undo bool
+		why             string
+	}
+	for _, v := range []struct {
+		state                      State
+		listed, unlisted, unsigned result
+	}{
+		{Declined, result{Declined, false, false, exceptionListed}, result{state: Declined}, result{state: Declined}},
+		{Sent, result{Sent, false, false, exceptionAtHost}, result{Sent, false, true, ""}, result{Sent, false, false, exceptionUnsigned}},
+		{Approved, result{Approved, true, false, ""}, result{state: Reversing}, result{Approved, false, false, exceptionUnsigned}},
+		{Reversing, result{Reversing, false, false, exceptionListed}, result{state: Reversing}, result{state: Reversing}},
+		{Reversed, result{Reversed, false, false, exceptionListed}, result{state: Reversed}, result{state: Reversed}},
+		{Tombstone, result{Tombstone, false, false, exceptionListed}, result{state: Tombstone}, result{state: Tombstone}},
+		{Settled, result{state: Settled}, result{Settled, false, false, exceptionUnlisted}, result{Settled, false, false, exceptionUnlisted}},
+		{Paying, result{state: Paying}, result{Paying, false, false, exceptionUnlisted}, result{Paying, false, false, exceptionUnlisted}},
+		{Paid, result{state: Paid}, result{Paid, false, false, exceptionUnlisted}, result{Paid, false, false, exceptionUnlisted}},
+	} {
+		t.Run(v.state.String(), func(t *testing.T) {
+			w := newWorld(t)
+			now := time.Now()
+			for _, c := range []struct {
+				want result
+				move mover
+			}{
+				{v.listed, slipHeld},
+				{v.unlisted, func(tx *Transaction, now time.Time) (*Transaction, Change, error) {
+					return w.unlisted(tx, &Batch{Signed: true}, now)
+				}},
+				{v.unsigned, func(tx *Transaction, now time.Time) (*Transaction, Change, error) {
+					return w.unlisted(tx, &Batch{}, now)
+				}},
+			} {
+				tx := &Transaction{State: v.state}
+				next, change, err := c.move(tx, now)
+				require.NoError(t, err)
+				if next == nil {
+					next = tx
+				}
+				require.Equal(t, c.want, result{next.State, next.Confirmed, next.UndoWanted, next.Exception})
+				require.True(t, MayMove(v.state, next.State))
+				require.Equal(t, v.state == Approved && next.State == Reversing, change.Reversal != nil)
+
+				tx.Exception = "another reason"
+				if next, _, err = c.move(tx, now); next != nil {
+					require.Equal(t, tx.Exception, next.Exception)
+				}
+				require.NoError(t, err)
+			}
+		})
+	}
+}
