@@ -2,7 +2,9 @@ package terminal
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"testing"
 	"testing/synctest"
@@ -19,9 +21,12 @@ import (
 type dialogue struct {
 	*world
 	t      *testing.T
+	pipes  *pipes
 	c      *client
 	tills  [2]*till
 	script []byte
+
+	unanswered int // frames in a row
 }
 
 // till is one of them.
@@ -72,11 +77,11 @@ func FuzzDialogue(f *testing.F) {
 			return
 		}
 		synctest.Test(t, func(t *testing.T) {
-			w, _, c, first := bubble(t)
+			w, p, c, first := bubble(t)
 			w.net.authorize = answerByAmount
 			second := w.newDevice(t, "10000004")
 			second.signOn(c, pos.NetSignOn)
-			d := &dialogue{world: w, t: t, c: c, tills: [2]*till{{device: first}, {device: second}}, script: script}
+			d := &dialogue{world: w, pipes: p, t: t, c: c, tills: [2]*till{{device: first}, {device: second}}, script: script}
 			for len(d.script) > 0 {
 				d.step()
 			}
@@ -155,15 +160,31 @@ func (d *dialogue) exchange(from *till, frame []byte) {
 	}
 	from.last = frame
 	d.c.send(frame)
+	d.unanswered++
 	for {
-		require.NoError(d.t, d.c.nc.SetReadDeadline(time.Now().Add(time.Second)))
-		answer, err := pos.ReadFrame(d.c.nc, nil)
-		if err != nil {
-			require.ErrorIs(d.t, err, os.ErrDeadlineExceeded)
+		err := d.c.nc.SetReadDeadline(time.Now().Add(time.Second))
+		var answer []byte
+		if err == nil {
+			answer, err = pos.ReadFrame(d.c.nc, nil)
+		}
+		switch {
+		case err == nil:
+			d.unanswered = 0
+			d.judge(answer)
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return
+		default:
+			d.again(err)
 			return
 		}
-		d.judge(answer)
 	}
+}
+
+// again connects anew when the switch has closed: for frames that it could not read, and for nothing else.
+func (d *dialogue) again(err error) {
+	require.True(d.t, errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe), "%v", err)
+	require.GreaterOrEqual(d.t, d.unanswered, 3)
+	d.c, d.unanswered = d.pipes.dial(d.t), 0
 }
 
 // judge compares an answer with the journal, and has its terminal take over what it brings.
