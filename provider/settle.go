@@ -12,12 +12,9 @@ import (
 
 var _ acquirer.Reconciler = (*Network)(nil)
 
-// settlementCode is F66 of a 0520: as far as we know we are in balance.
-const settlementCode = cups.InBalance
-
 // Reconcile implements [acquirer.Reconciler] with a 0520. It takes F7 and F11 of its own each time, for it moves no money.
-func (n *Network) Reconcile(ctx context.Context, date acquirer.Date, totals acquirer.SettlementTotals) (acquirer.Reconciliation, error) {
-	m := n.encodeReconcile(date, totals)
+func (n *Network) Reconcile(ctx context.Context, date acquirer.Date, totals acquirer.SettlementTotals, whole bool) (acquirer.Reconciliation, error) {
+	m := n.encodeReconcile(date, totals, whole)
 	w, _, err := n.launch(ctx, m, 0)
 	if err != nil {
 		return acquirer.Reconciliation{}, err
@@ -39,7 +36,7 @@ func (n *Network) Reconcile(ctx context.Context, date acquirer.Date, totals acqu
 }
 
 // encodeReconcile makes the 0520 without its F128 (host dialect page, section 5.2).
-func (n *Network) encodeReconcile(date acquirer.Date, totals acquirer.SettlementTotals) *cups.Message {
+func (n *Network) encodeReconcile(date acquirer.Date, totals acquirer.SettlementTotals, whole bool) *cups.Message {
 	m := n.newMessage(cups.MTIReconcile)
 	institution := n.config.Institution
 	m.Set(7, acquirer.HostTime(time.Now()))
@@ -48,7 +45,10 @@ func (n *Network) encodeReconcile(date acquirer.Date, totals acquirer.Settlement
 	m.Set(32, institution)
 	m.Set(33, institution)
 	m.Set(50, currencyYuan)
-	m.Set(66, settlementCode)
+	m.Set(66, cups.OutOfBalance)
+	if whole {
+		m.Set(66, cups.InBalance)
+	}
 	m.Set(99, institution)
 	encodeTotals(totals).Set(m)
 	return m

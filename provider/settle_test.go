@@ -80,7 +80,7 @@ func TestReconcile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, 1, func(t *testing.T, w *world) {
 				w.host.verifications(answerWith(v.change))
-				got, err := w.Reconcile(t.Context(), 20261124, settled)
+				got, err := w.Reconcile(t.Context(), 20261124, settled, true)
 				require.ErrorIs(t, err, v.err)
 				require.Equal(t, v.want, got)
 			})
@@ -101,7 +101,7 @@ func TestReconcileOnTheWire(t *testing.T) {
 		w.host.verifications(func(l *hostLink, m *cups.Message) {
 			l.send(answerTo(m, "0530", 7, 11, 15).set(66, "1").set(128, "00000000"))
 		})
-		_, err := w.Reconcile(t.Context(), 20261124, settled)
+		_, err := w.Reconcile(t.Context(), 20261124, settled, true)
 		require.ErrorIs(t, err, acquirer.ErrDisbelieved)
 		m := w.host.received("0520")[0]
 		require.Equal(t, []int{7, 11, 15, 32, 33, 50, 66, 74, 75, 76, 77, 78, 79, 80, 81, 82, 84, 86, 87, 88, 89, 97, 99, 128}, m.Fields())
@@ -112,7 +112,7 @@ func TestReconcileOnTheWire(t *testing.T) {
 		w.host.verifications(silent)
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
-		_, err = w.Reconcile(ctx, 20261124, settled)
+		_, err = w.Reconcile(ctx, 20261124, settled, true)
 		require.ErrorIs(t, err, acquirer.ErrUnknown)
 		require.NotErrorIs(t, err, acquirer.ErrDisbelieved)
 	})

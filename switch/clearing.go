@@ -114,10 +114,11 @@ type Reconciliation struct {
 
 // Reconciler is the line to the host as settlement uses it.
 type Reconciler interface {
-	// Reconcile sends the switch's totals of a settlement date (0520) and waits for the host's word until ctx ends. It may
-	// be repeated at will: the host pays nothing out twice. Errors as [Network.Authorize]'s; [ErrDisbelieved] also for a
+	// Reconcile sends the switch's totals of a settlement date (0520) and waits for the host's word until ctx ends. whole (F66 =
+	// 1): terminal, switch and host agree on every debit that stands, and in balance the host pays them all; else (2) it compares and pays
+	// nothing on this word. It may be repeated at will: the host pays nothing out twice. Errors as [Network.Authorize]'s; [ErrDisbelieved] also for a
 	// host that says it is in balance and tells other totals.
-	Reconcile(ctx context.Context, date Date, totals SettlementTotals) (Reconciliation, error)
+	Reconcile(ctx context.Context, date Date, totals SettlementTotals, whole bool) (Reconciliation, error)
 	// RequestCutOff asks the host to end its settlement date now (0820 with F70 = 201). Nil: it will, and tells so with
 	// both phases. An [Error] with the host's F39 when it will not: one that ends dates by the clock alone answers 40.
 	RequestCutOff(ctx context.Context) error

@@ -110,7 +110,9 @@ func (n *Notifier) aboutTransaction(ctx context.Context, notice Notice, l *lette
 	case t.Payer == (MSISDN{}):
 		return ErrNotFound // its personal part is gone
 	case notice.Kind == NoticePaidOut:
-		return n.paidOut(ctx, t, l)
+		return n.toPayee(ctx, t, Paid, l)
+	case notice.Kind == NoticeNewCard:
+		return n.toPayee(ctx, t, Paying, l)
 	case notice.Kind == NoticeDebited && !slices.Contains(approvedOrBeyond, t.State):
 		l.obsolete = "the debit was undone"
 	case notice.Kind == NoticeUndone:
@@ -120,14 +122,14 @@ func (n *Notifier) aboutTransaction(ctx context.Context, notice Notice, l *lette
 	return nil
 }
 
-// paidOut writes to the payee, with the payer's number: it is how the payee tells payments apart (patent paragraph
-// [0028]).
-func (n *Notifier) paidOut(ctx context.Context, t *Transaction, l *letter) error {
+// toPayee writes to the payee of a payment in a state, with the payer's number: it is how the payee tells payments apart (patent
+// paragraph [0028]).
+func (n *Notifier) toPayee(ctx context.Context, t *Transaction, want State, l *letter) error {
 	p, err := n.Registry.PayeeByRef(ctx, t.Payee) // with the card that was paid
 	if err != nil {
 		return err
 	}
-	if t.State != Paid || p.Status == PayeeDeleted {
+	if t.State != want || p.Status == PayeeDeleted {
 		l.obsolete = fmt.Sprintf("the payment is %s, the payee %s", t.State, p.Status)
 	}
 	if err := n.useContact(ctx, p.Ref.ID, l); err != nil {

@@ -101,6 +101,17 @@ const (
 
 	// heardEvery is how often the times at which terminals were heard are made durable, all together.
 	heardEvery = time.Second
+	// settlePage is how many rows or lines of a settlement are read at one time.
+	settlePage = 1_000
+
+	// settleMoves is how many debits of a settlement are moved at one time: they share commits, and leave the writer to payments.
+	settleMoves = 64
+
+	// settleEvery is how often a wanted settlement is looked for.
+	settleEvery = time.Second
+
+	// MaxWaits is how many debits that wait a report of a settlement names; the others are counted.
+	MaxWaits = 1_000
 
 	// terminalPatience is how long a terminal waits for the answer to its debit (PROTOCOL 1.2): no debit waits longer for
 	// the host's.

@@ -24,13 +24,14 @@ type memory struct {
 	alarms    []Alarm
 	payees    []Payee
 	zone      map[KeyUsage]KeyBlock
-	broken    error                    // when set, every write fails with it
+	broken    error // when set, every write fails with it
+	ledger    ledger
 	before    func(op string, t State) // called without the lock, in front of every write
 	book      book
 }
 
 func newMemory() *memory {
-	return &memory{book: newBook(), seq: map[Date]int64{}, rows: map[ID]Transaction{}, steps: map[ID][]Step{},
+	return &memory{book: newBook(), ledger: newLedger(), seq: map[Date]int64{}, rows: map[ID]Transaction{}, steps: map[ID][]Step{},
 		queue: map[ID]Reversal{}, terminals: map[TerminalID]Terminal{},
 		zone: map[KeyUsage]KeyBlock{UsageZPK: {Usage: UsageZPK, Blob: "zpk"}, UsageZAK: {Usage: UsageZAK, Blob: "zak"}}}
 }
@@ -40,9 +41,9 @@ func (m *memory) write(op string, st State) (unlock func(), err error) {
 		m.before(op, st)
 	}
 	m.mu.Lock()
-	if m.broken != nil {
+	if broken := m.broken; broken != nil {
 		m.mu.Unlock()
-		return nil, fmt.Errorf("%w: %w", ErrStore, m.broken)
+		return nil, fmt.Errorf("%w: %w", ErrStore, broken)
 	}
 	return m.mu.Unlock, nil
 }
@@ -93,6 +94,15 @@ func (m *memory) Move(_ context.Context, old, next *Transaction, c Change) error
 func (m *memory) put(from State, t Transaction, c Change) {
 	m.rows[t.ID] = t
 	m.steps[t.ID] = append(m.steps[t.ID], Step{Version: t.Version, At: c.At, From: from, To: t.State, Event: c.Event, Detail: c.Detail})
+	if c.Payout != nil {
+		m.ledger.payouts[t.ID] = *c.Payout
+	}
+	if c.Discrepancy != nil {
+		m.ledger.list(*c.Discrepancy)
+	}
+	if c.Resolved != nil {
+		_ = m.ledger.shut(*c.Resolved)
+	}
 	m.notices = append(m.notices, c.Notices...)
 	for i := range m.notices {
 		if n := &m.notices[i]; n.Transaction == t.ID && n.Kind == c.Withdraw && n.Sent.IsZero() {

@@ -21,7 +21,7 @@ const (
 	NoticeDormant   NoticeKind = 16 // to the payee: the number was silent for long and must confirm again
 )
 
-var noticeNames = map[NoticeKind]string{NoticeDebited: "debited", NoticePaidOut: "paid-out", NoticeUndone: "undone", NoticeCode: "code",
+var noticeNames = map[NoticeKind]string{NoticeDebited: "debited", NoticePaidOut: "paid-out", NoticeUndone: "undone", NoticeNewCard: "new-card", NoticeCode: "code",
 	NoticeStaged: "staged", NoticeActive: "active", NoticeRefused: "refused", NoticeCancelled: "cancelled",
 	NoticeHeld: "held", NoticeDormant: "dormant"}
 

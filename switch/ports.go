@@ -14,6 +14,10 @@ type Change struct {
 	Withdraw NoticeKind // the row's notice of this kind, if it was not sent, is not to be sent any more; 0: none
 	Reversal *Reversal  // queued: the 0420 that the move makes owed
 	Finished ID         // reversal taken off the queue: the host answered 00 or 25
+
+	Payout      *PayoutRecord // written anew, or over the one before; of this transaction
+	Discrepancy *Discrepancy  // put on the worklist, unless it is there; of this transaction
+	Resolved    *Resolved     // closes a discrepancy of this transaction
 }
 
 // Journal keeps transactions. Every method that returns nil after a write has made it durable (it survives a power

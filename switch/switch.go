@@ -20,7 +20,8 @@ type Config struct {
 	Issuers     *IssuerTable
 	Institution string // the switch's own institution code, 8 digits: F32 on both lines, F33 on the host's
 	Limits      Limits
-	Random      io.Reader // nonces of confirmation tokens, read concurrently: crypto/rand.Reader but in a simulation
+	Settlement  SettlementConfig // zero: nothing is ever settled
+	Random      io.Reader        // nonces of confirmation tokens, read concurrently: crypto/rand.Reader but in a simulation
 
 	Batches   Batches   // nil: no batch is ever closed, and CloseBatch, UploadBatch and EndBatch must not be called
 	Witnesses Witnesses // nil: when a terminal was heard is forgotten
@@ -41,6 +42,7 @@ type Switch struct {
 	flights flights
 	saf     saf
 	heard   heard
+	books   chan struct{} // holds one while a settlement is worked on: a file that comes meanwhile waits
 	refs    atomic.Int64
 	failed  chan error
 	failing sync.Once
@@ -57,6 +59,7 @@ func New(c Config) *Switch {
 	s.flights.init(c.Limits.InFlight)
 	s.saf.init()
 	s.heard.init()
+	s.books = make(chan struct{}, 1)
 	return s
 }
 
@@ -66,7 +69,7 @@ func New(c Config) *Switch {
 func (s *Switch) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	parts := []func(context.Context) error{s.runReversals, s.runOverdue, s.runHeard}
+	parts := []func(context.Context) error{s.runReversals, s.runOverdue, s.runHeard, s.runSettlements}
 	done := make(chan error, len(parts))
 	for _, part := range parts {
 		go func() { done <- part(ctx) }()

@@ -156,6 +156,12 @@ const (
 	EventLateAnswer Event = "late-answer" // the host's answer came after the deadline: evidence only
 	EventReversed   Event = "reversed"    // 0430 with 00 or 25
 	EventRepeat     Event = "repeat"      // 0430 with something else, or none: tried again
+	EventAgreed     Event = "agreed"      // terminal, switch and host's list agree
+	EventPay        Event = "pay"         // about to be paid out
+	EventPaidOut    Event = "paid-out"    // the host has paid the payee
+	EventNotPaid    Event = "not-paid"    // the payee's card could not be credited
+	EventDisputed   Event = "disputed"    // put on the worklist
+	EventResolved   Event = "resolved"    // taken off it
 )
 
 // Step is one line of a transaction's history, written with the move itself and never changed.
@@ -176,6 +182,7 @@ const (
 	NoticeDebited NoticeKind = 1 // to the payer: the card was debited
 	NoticePaidOut NoticeKind = 2 // to the payee: the money is on the bound card
 	NoticeUndone  NoticeKind = 3 // to the payer: the debit of which NoticeDebited told is undone
+	NoticeNewCard NoticeKind = 4 // to the payee: the bound card could not be credited, another is wanted
 )
 
 // Notice is one row of the outbox: somebody is owed a message about a transaction, an enrolment or a payee. Who and what

@@ -67,6 +67,9 @@ func (s *Switch) undo(ctx context.Context, t *Transaction, r UndoRequest, now ti
 			return t, nil
 		}
 		c.Event, next.Exception = EventUndoLate, "undo after settlement: a refund is owed"
+		if date, ok := SettlementDate(t.SettleDate, t.ID.Date()); ok {
+			c.Discrepancy = aboutRow(UndoTooLate, date, t, t.Amount, "", next.Exception+"; reason "+string(r.Reason), now)
+		}
 	default: // Declined, Reversing, Reversed, Tombstone: nothing is left to undo
 		return t, nil
 	}

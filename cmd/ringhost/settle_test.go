@@ -130,11 +130,11 @@ func TestADayIsSettled(t *testing.T) {
 	line, file := next(t, d.lines), next(t, d.files)
 	require.Equal(t, acquirer.SettlementTotals{Debits: acquirer.Sum{Count: 1, Fen: 1234}}, file.Totals)
 
-	r, err := n.Reconcile(t.Context(), file.Date, acquirer.SettlementTotals{})
+	r, err := n.Reconcile(t.Context(), file.Date, acquirer.SettlementTotals{}, true)
 	require.NoError(t, err)
 	require.Equal(t, acquirer.OutOfBalance, r.Balance)
 	require.Equal(t, file.Totals, *r.Totals)
-	r, err = n.Reconcile(t.Context(), file.Date, file.Totals)
+	r, err = n.Reconcile(t.Context(), file.Date, file.Totals, true)
 	require.NoError(t, err)
 	require.Equal(t, acquirer.InBalance, r.Balance)
 	paid := next(t, d.payouts)

@@ -19,8 +19,9 @@ type payout struct {
 
 // balance holds a member's totals of a date against the host's own and returns F66 with these. In balance, whatever is
 // held of that date and was not paid out yet is paid out now; out of balance nothing moves. A date may be reconciled
-// again, also while it is still open: what has come since is paid out then.
-func (l *ledger) balance(key bookKey, theirs cups.Totals, today string, now time.Time) (string, cups.Totals, *batch) {
+// again, also while it is still open: what has come since is paid out then. Not whole: the member says that something of the date
+// waits (F66 = 2 of the 0520), and nothing is paid out on this word.
+func (l *ledger) balance(key bookKey, theirs cups.Totals, whole bool, today string, now time.Time) (string, cups.Totals, *batch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if key.date > l.settlementDate(today) {
@@ -38,7 +39,7 @@ func (l *ledger) balance(key bookKey, theirs cups.Totals, today string, now time
 	switch {
 	case !said.Agree(theirs):
 		return cups.OutOfBalance, said, l.journal.latest()
-	case b == nil:
+	case b == nil || !whole:
 		return cups.InBalance, said, l.journal.latest()
 	}
 	if !b.balanced || b.covered < len(b.lines) {
@@ -190,7 +191,7 @@ func (l *link) reconcile(m *cups.Message) {
 	balance, b := cups.NoBalance, (*batch)(nil)
 	if code == "" {
 		var own cups.Totals
-		balance, own, b = l.host.ledger.balance(bookKey{date, institution}, theirs, today, time.Now())
+		balance, own, b = l.host.ledger.balance(bookKey{date, institution}, theirs, m.Get(66) == cups.InBalance, today, time.Now())
 		own.Set(a)
 	} else {
 		a.Set(39, code)

@@ -1,0 +1,163 @@
+package acquirer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+var _ Settlement = (*Switch)(nil)
+
+// CutOff implements [Settlement]. Each debit belongs to the date in F15 of its answer, so that nothing is to be done; where a date
+// is wanted, the run that waits for its end goes on when the file is there.
+func (s *Switch) CutOff(context.Context, Date, CutOffPhase) error { return nil }
+
+// Clearing takes the host's detail file of a date over, page by page; what is staged is not read again after a restart. A file with
+// other bytes than the one that is there is the host's correction and takes its place. A settlement that was asked for goes on.
+func (s *Switch) Clearing(ctx context.Context, f ClearingFile) error {
+	select {
+	case s.books <- struct{}{}:
+		defer func() { <-s.books }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	l := s.Settlement.Ledger
+	st, err := l.Settlement(ctx, f.Date)
+	if errors.Is(err, ErrNotFound) {
+		st = &SettlementDay{Date: f.Date, Stage: SettlementWanted}
+		err = s.checked(l.SaveSettlement(ctx, st))
+	}
+	if err != nil {
+		return fmt.Errorf("beginning the settlement of %d: %w", f.Date, err)
+	}
+	r := &settling{Switch: s, ledger: l, st: st}
+	same := st.File != "" && st.Hash == f.Hash
+	if same && st.Staged {
+		return nil
+	}
+	if !same {
+		err = r.write(ctx, func(st *SettlementDay) {
+			st.File, st.Hash, st.Lines, st.Staged, st.Balance = f.Name, f.Hash, 0, false, NotTold
+		}, l.DropLines)
+		if err != nil {
+			return s.checked(err)
+		}
+	}
+	if err := r.stage(ctx, f); err != nil {
+		return s.checked(err)
+	}
+	return s.checked(r.save(ctx, func(st *SettlementDay) {
+		st.Staged, st.Theirs = true, f.Totals
+		if !st.Asked.IsZero() { // it waits for the file, or was compared with another one
+			st.Asked = time.Now()
+		}
+	}))
+}
+
+// awaits reports whether the date needs a file that is not there: on a date on which nothing happened the host writes none.
+func (r *settling) awaits(ctx context.Context) (bool, error) {
+	if r.st.Staged {
+		return false, nil
+	}
+	rows, err := r.ledger.RowsOf(ctx, r.st.Date, 0, 1)
+	if err != nil {
+		return false, fmt.Errorf("reading the debits of the date: %w", err)
+	}
+	return len(rows) > 0, nil
+}
+
+// numbered is a line with its number in the file, from 1.
+type numbered struct {
+	ClearingLine
+	number int64
+	kind   LineKind
+}
+
+// stage reads on behind the lines that are staged.
+func (r *settling) stage(ctx context.Context, f ClearingFile) error {
+	var page []numbered
+	n := int64(0)
+	for line, err := range f.Lines {
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
+		}
+		if n++; n > r.st.Lines {
+			page = append(page, numbered{line, n, line.kind()})
+		}
+		if len(page) < settlePage && n < f.Count || len(page) == 0 {
+			continue
+		}
+		if err := r.stagePage(ctx, page); err != nil {
+			return err
+		}
+		r.say("%d of %d lines of %s", r.st.Lines, f.Count, f.Name)
+		page = page[:0]
+	}
+	if n != f.Count {
+		return fmt.Errorf("%s: %d lines where %d were counted", f.Name, n, f.Count)
+	}
+	return nil
+}
+
+// stagePage finds the debits that lines are about and keeps the lines without their cards. What is about none of ours is on
+// the worklist before the page counts as read.
+func (r *settling) stagePage(ctx context.Context, page []numbered) error {
+	staged := make([]StagedLine, len(page))
+	err := together(len(page), func(i int) error {
+		l := page[i]
+		staged[i] = StagedLine{Date: r.st.Date, Number: l.number, Kind: l.kind, Amount: l.Amount}
+		if l.kind == LineOther {
+			return nil
+		}
+		t, why, err := r.find(ctx, l)
+		if err != nil {
+			return err
+		}
+		if t != nil {
+			staged[i].Transaction = t.ID
+			return nil
+		}
+		return r.checked(r.ledger.OpenDiscrepancy(ctx, r.foreign(l, why)))
+	})
+	if err != nil {
+		return err
+	}
+	last := page[len(page)-1].number
+	return r.write(ctx, func(st *SettlementDay) { st.Lines = last }, func(ctx context.Context, st *SettlementDay) error {
+		return r.ledger.StageLines(ctx, st, staged)
+	})
+}
+
+// find returns the debit of a line: trace number, time and card must be its (host dialect page, section 5.1); the amount is
+// compared later. nil: there is none, and why.
+func (r *settling) find(ctx context.Context, l numbered) (t *Transaction, why string, err error) {
+	key := l.Host
+	if l.kind == LineReversal {
+		key = l.Original
+	}
+	t, err = r.Journal.FindHost(ctx, key)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, "no such debit was sent", nil
+	case err != nil:
+		return nil, "", fmt.Errorf("finding the debit of line %d: %w", l.number, err)
+	case t.Card != (PAN{}) && t.Card != l.Card:
+		return nil, "the debit of this trace number and time is of another card", nil
+	case l.RRN != "" && l.RRN != string(t.RRN()):
+		return nil, "the debit of this trace number and time has another reference number", nil
+	}
+	return t, "", nil
+}
+
+// foreign is the discrepancy of a line that is about none of our debits.
+func (r *settling) foreign(l numbered, why string) *Discrepancy {
+	d := &Discrepancy{Kind: TheirsOnly, Date: r.st.Date, Subject: fmt.Sprintf("%s/%s/%d", l.Host.Time, l.Host.STAN, l.kind),
+		RRN: RRN(l.RRN), Theirs: l.Amount, Opened: time.Now()}
+	what := "debit"
+	if l.kind == LineReversal {
+		what = "reversal"
+	}
+	d.Why = fmt.Sprintf("line %d of %s, a %s of card %s at terminal %s: %s", l.number, r.st.File, what, l.Card.Masked(), l.Terminal, why)
+	return d
+}
