@@ -60,6 +60,7 @@ type Break struct {
 //   - the outbox and the reversal queue hold what the steps put there and nothing else: Reversing has one reversal in
 //     the queue, every other state none; a debit that is Approved or beyond has its notice to the payer;
 //   - what may have moved money has an amount, and none waits for the host without end;
+//   - settlements, worklist and payouts are as they were written, and what is paid out has one payout of its amount;
 //   - the operators' journal is the one that was written, up to the end that the file names, and each request for a second
 //     person is as its lines say. An older copy of the file is told by an OperationHead noted elsewhere only.
 //
@@ -110,6 +111,9 @@ func (a *auditor) run(ctx context.Context, c AuditConfig) error {
 	}
 	if err := a.operations(ctx); err != nil {
 		return fmt.Errorf("reading the operators' journal: %w", err)
+	}
+	if err := a.settlements(ctx); err != nil {
+		return fmt.Errorf("reading settlements: %w", err)
 	}
 	texts := [4]string{everyTxn, everyStep, everyNotice, everyReversal}
 	if err := eachDossier(ctx, a.tx, texts, func(d *dossier) error { return a.judge(ctx, d) }); err != nil {

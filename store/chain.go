@@ -32,6 +32,11 @@ const (
 	labelOperation    = "operation"
 	labelOperationEnd = "operation end"
 	labelNotice       = "notice"
+
+	labelSettlement  = "settlement"
+	labelDiscrepancy = "discrepancy"
+	labelResolution  = "resolution"
+	labelPayout      = "payout"
 )
 
 // begin starts a keyed hash over cells: columns as the engine holds them. No two lists of cells are written the same way.
@@ -110,6 +115,13 @@ func (k *keyedHash) reversalSum(id, tries, due int64, hostCode string) sum {
 // noticeSum hashes a notice that has been worked on: the cells of noticeColumns but for the last.
 func (k *keyedHash) noticeSum(cells []any) sum {
 	s := k.begin(labelNotice)
+	s.cells(cells)
+	return k.end(s)
+}
+
+// cellsSum hashes a row under a label of its own.
+func (k *keyedHash) cellsSum(label string, cells []any) sum {
+	s := k.begin(label)
 	s.cells(cells)
 	return k.end(s)
 }

@@ -109,6 +109,15 @@ func (db *DB) changeCalls(id acquirer.ID, c acquirer.Change) []call {
 	if f := c.Finished; f != 0 {
 		calls = append(calls, call{writeSpent, []any{int64(f.Date()), int64(f)}}, call{writeFinished, []any{int64(f)}})
 	}
+	if c.Payout != nil {
+		calls = append(calls, db.payoutCall(c.Payout))
+	}
+	if c.Discrepancy != nil {
+		calls = append(calls, db.discrepancyCall(c.Discrepancy))
+	}
+	if c.Resolved != nil {
+		calls = append(calls, db.resolutionCall(*c.Resolved))
+	}
 	return calls
 }
 
@@ -122,6 +131,12 @@ func checkChange(id acquirer.ID, c acquirer.Change) error {
 	}
 	if r := c.Reversal; r != nil && (r.Transaction != id || len(r.Host.Time) > maxShort || len(r.Reason) > maxShort) {
 		return fmt.Errorf("store: a change of %d has a reversal that is not its own or malformed", id)
+	}
+	if p := c.Payout; p != nil && p.Transaction != id {
+		return fmt.Errorf("store: a change of %d has another transaction's payout", id)
+	}
+	if d := c.Discrepancy; d != nil && d.Transaction != id {
+		return fmt.Errorf("store: a change of %d has another transaction's discrepancy", id)
 	}
 	return nil
 }

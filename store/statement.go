@@ -72,6 +72,13 @@ const (
 	writeBatchLine
 	writeBatchLinesGone
 	writeHeard
+	writeSettlement
+	writeSettlementMove
+	writeLine
+	writeLinesGone
+	writeDiscrepancy
+	writeResolution
+	writePayout
 )
 
 // The columns of txn and step in the order in which their cells are written, read and hashed.
@@ -96,6 +103,15 @@ const (
 
 // operationColumns are those of operation that its hash covers, in the order in which they are written, read and hashed.
 const operationColumns = `seq, at, operator, account, uid, verb, object, outcome, detail, about`
+
+// The columns of the settlement's tables, in the order in which their cells are written, read and hashed.
+const (
+	settlementColumns = `date, version, stage, asked, ended, note, cut_off, file, hash, lines, our_debits, our_debit_sum, our_reversals,
+		our_reversal_sum, their_debits, their_debit_sum, their_reversals, their_reversal_sum, staged, whole, balance`
+	discrepancyColumns = `kind, date, subject, txn, rrn, ours, theirs, opened, why`
+	resolutionColumns  = `discrepancy, subject, resolution, why, who, line, at`
+	payoutColumns      = `txn, state, date, amount, card_version, attempt, host_time, host_stan, code, at`
+)
 
 // writes are the texts, by statement.
 var writes = [...]string{
@@ -212,6 +228,25 @@ var writes = [...]string{
 		AND NOT EXISTS (SELECT 1 FROM txn WHERE state IN (2, 4) AND key_id = $1)`, // the 0420 of a debit carries its card
 	writeShredded: `INSERT INTO shredded (id, at, mac) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
 
+	writeSettlement: `INSERT INTO settlement (` + settlementColumns + `, mac)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+		ON CONFLICT DO NOTHING`,
+	writeSettlementMove: `UPDATE settlement SET version = $1, stage = $2, asked = $3, ended = $4, note = $5, cut_off = $6, file = $7,
+		hash = $8, lines = $9, our_debits = $10, our_debit_sum = $11, our_reversals = $12, our_reversal_sum = $13, their_debits = $14,
+		their_debit_sum = $15, their_reversals = $16, their_reversal_sum = $17, staged = $18, whole = $19, balance = $20,
+		mac = $21 WHERE date = $22 AND version = $23`,
+	writeLine:      `INSERT INTO clearing_line (date, number, kind, txn, amount) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+	writeLinesGone: `DELETE FROM clearing_line WHERE date = $1`,
+	// The next number is given in the statement that inserts: there is one writer at a time.
+	writeDiscrepancy: `INSERT INTO discrepancy (id, ` + discrepancyColumns + `, mac)
+		SELECT 1 + coalesce((SELECT max(id) FROM discrepancy), 0), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
+		WHERE NOT EXISTS (SELECT 1 FROM discrepancy WHERE kind = $1 AND date = $2 AND subject = $3) ON CONFLICT DO NOTHING`,
+	writeResolution: `INSERT INTO resolution (` + resolutionColumns + `, mac) SELECT $1, $2, $3, $4, $5, $6, $7, $8
+		WHERE EXISTS (SELECT 1 FROM discrepancy WHERE id = $1 AND subject = $2) ON CONFLICT DO NOTHING`,
+	writePayout: `INSERT INTO payout (` + payoutColumns + `, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		ON CONFLICT (txn) DO UPDATE SET state = excluded.state, card_version = excluded.card_version, attempt = excluded.attempt,
+		host_time = excluded.host_time, host_stan = excluded.host_stan, code = excluded.code, at = excluded.at, mac = excluded.mac`,
+
 	writeOperation: `INSERT INTO operation (` + operationColumns + `, hash)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
 	writeOperationEnd: `UPDATE operation_end SET seq = $1, hash = $2, mac = $3 WHERE id = 1`,
@@ -320,6 +355,14 @@ const (
 	readBatchDebits
 	readDebitsByTrace
 	readHeard
+	readSettlement
+	readSettlementsOwed
+	readLinesOf
+	readTxnOfSettlement
+	readDiscrepancy
+	readDiscrepanciesOf
+	readDiscrepancies
+	readPayout
 )
 
 const (
@@ -334,6 +377,10 @@ const (
 	selectEnrolment = `SELECT ` + enrolmentColumns + ` FROM enrolment `
 	selectBatch     = `SELECT ` + batchColumns + ` FROM terminal_batch `
 	selectNotice    = `SELECT ` + noticeColumns + ` FROM outbox `
+
+	selectSettlement  = `SELECT ` + settlementColumns + `, mac FROM settlement `
+	selectDiscrepancy = `SELECT d.id, d.kind, d.date, d.subject, d.txn, d.rrn, d.ours, d.theirs, d.opened, d.why, d.mac,
+		r.discrepancy, r.subject, r.resolution, r.why, r.who, r.line, r.at, r.mac FROM discrepancy d LEFT JOIN resolution r ON r.discrepancy = d.id `
 )
 
 // reads are the texts, by query. Where a partial index is to be used its condition is repeated word for word.
@@ -438,6 +485,17 @@ var reads = [...]string{
 		FROM txn WHERE biz_date = $3 AND merchant = $4 AND terminal = $5 AND state IN (3, 7, 8, 9)`,
 	readBatchDebits: `SELECT id FROM txn WHERE biz_date = $1 AND merchant = $2 AND terminal = $3 AND (batch = $4 OR opened > $5)
 		AND state IN (2, 3, 7, 8, 9)`,
-	readDebitsByTrace: `SELECT id FROM txn WHERE biz_date = $1 AND merchant = $2 AND terminal = $3 AND stan = $4`,
-	readHeard:         `SELECT at FROM witness WHERE terminal = $1`,
+	readDebitsByTrace:   `SELECT id FROM txn WHERE biz_date = $1 AND merchant = $2 AND terminal = $3 AND stan = $4`,
+	readHeard:           `SELECT at FROM witness WHERE terminal = $1`,
+	readSettlement:      selectSettlement + `WHERE date = $1`,
+	readSettlementsOwed: selectSettlement + `WHERE ended < asked ORDER BY date`,
+	readLinesOf: `SELECT date, number, kind, txn, amount FROM clearing_line WHERE txn BETWEEN $1 AND $2 AND txn > 0
+		ORDER BY date, number`,
+	readTxnOfSettlement: selectTxn + `WHERE id > $1 AND id <= $2 AND (settle_date = $3
+		OR EXISTS (SELECT 1 FROM clearing_line l WHERE l.txn = txn.id AND l.txn > 0 AND l.date = $4)) ORDER BY id LIMIT $5`,
+	readDiscrepancy:     selectDiscrepancy + `WHERE d.id = $1`,
+	readDiscrepanciesOf: selectDiscrepancy + `WHERE d.txn = $1 AND d.txn > 0 ORDER BY d.id`,
+	readDiscrepancies: selectDiscrepancy + `WHERE ($1 = 0 OR d.date = $1) AND ($2 = 1 OR r.discrepancy IS NULL) AND d.id > $3
+		ORDER BY d.id LIMIT $4`,
+	readPayout: `SELECT ` + payoutColumns + `, mac FROM payout WHERE txn = $1`,
 }
