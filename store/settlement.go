@@ -17,6 +17,15 @@ const (
 	settleAhead = 1
 )
 
+// The columns of the settlement's tables, in the order in which their cells are written, read and hashed.
+const (
+	settlementColumns = `date, version, stage, asked, ended, note, cut_off, file, hash, lines, our_debits, our_debit_sum, our_reversals,
+		our_reversal_sum, their_debits, their_debit_sum, their_reversals, their_reversal_sum, staged, whole, balance`
+	discrepancyColumns = `kind, date, subject, txn, rrn, ours, theirs, opened, why`
+	resolutionColumns  = `discrepancy, subject, resolution, why, who, line, at`
+	payoutColumns      = `txn, state, date, amount, card_version, attempt, host_time, host_stan, code, at`
+)
+
 // settlementCells are the cells of settlementColumns.
 func settlementCells(s *acquirer.SettlementDay, version int64) []any {
 	return []any{int64(s.Date), version, int64(s.Stage), micros(s.Asked), micros(s.Ended), s.Note, s.CutOff, s.File, s.Hash[:], s.Lines,
@@ -121,6 +130,20 @@ func (db *DB) RowsOf(ctx context.Context, date acquirer.Date, after acquirer.ID,
 	first, _ := idRange(acquirer.DateOf(day.AddDate(0, 0, -settleBack)))
 	_, last := idRange(acquirer.DateOf(day.AddDate(0, 0, settleAhead)))
 	return db.rows(ctx, readTxnOfSettlement, max(first, int64(after)), last, date.F15(), int64(date), int64(limit))
+}
+
+// LastSettlementDate returns the settlement date of the newest debit that has one, or [acquirer.ErrNotFound].
+func (db *DB) LastSettlementDate(ctx context.Context) (acquirer.Date, error) {
+	var id acquirer.ID
+	var f15 string
+	if err := db.one(ctx, readLastSettled).Scan(&id, &f15); err != nil {
+		return 0, absent(err)
+	}
+	date, ok := acquirer.SettlementDate(f15, id.Date())
+	if !ok {
+		return 0, acquirer.ErrNotFound
+	}
+	return date, nil
 }
 
 // payoutCells are the cells of payoutColumns.

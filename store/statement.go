@@ -104,15 +104,6 @@ const (
 // operationColumns are those of operation that its hash covers, in the order in which they are written, read and hashed.
 const operationColumns = `seq, at, operator, account, uid, verb, object, outcome, detail, about`
 
-// The columns of the settlement's tables, in the order in which their cells are written, read and hashed.
-const (
-	settlementColumns = `date, version, stage, asked, ended, note, cut_off, file, hash, lines, our_debits, our_debit_sum, our_reversals,
-		our_reversal_sum, their_debits, their_debit_sum, their_reversals, their_reversal_sum, staged, whole, balance`
-	discrepancyColumns = `kind, date, subject, txn, rrn, ours, theirs, opened, why`
-	resolutionColumns  = `discrepancy, subject, resolution, why, who, line, at`
-	payoutColumns      = `txn, state, date, amount, card_version, attempt, host_time, host_stan, code, at`
-)
-
 // writes are the texts, by statement.
 var writes = [...]string{
 	// The day before is asked here, in the statement that inserts; the day itself is what the unique indexes guard.
@@ -359,6 +350,7 @@ const (
 	readSettlementsOwed
 	readLinesOf
 	readTxnOfSettlement
+	readLastSettled
 	readDiscrepancy
 	readDiscrepanciesOf
 	readDiscrepancies
@@ -493,6 +485,7 @@ var reads = [...]string{
 		ORDER BY date, number`,
 	readTxnOfSettlement: selectTxn + `WHERE id > $1 AND id <= $2 AND (settle_date = $3
 		OR EXISTS (SELECT 1 FROM clearing_line l WHERE l.txn = txn.id AND l.txn > 0 AND l.date = $4)) ORDER BY id LIMIT $5`,
+	readLastSettled:     `SELECT id, settle_date FROM txn WHERE settle_date <> '' ORDER BY id DESC LIMIT 1`,
 	readDiscrepancy:     selectDiscrepancy + `WHERE d.id = $1`,
 	readDiscrepanciesOf: selectDiscrepancy + `WHERE d.txn = $1 AND d.txn > 0 ORDER BY d.id`,
 	readDiscrepancies: selectDiscrepancy + `WHERE ($1 = 0 OR d.date = $1) AND ($2 = 1 OR r.discrepancy IS NULL) AND d.id > $3

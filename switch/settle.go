@@ -87,8 +87,8 @@ func (s *Switch) settle(ctx context.Context, st *SettlementDay) error {
 	return s.checked(r.save(ctx, func(st *SettlementDay) { st.Ended, st.Note = begun, note }))
 }
 
-// awaitsFile is the note of a run without the host's list.
-const awaitsFile = "the host's detail file is awaited"
+// AwaitsFile is the note of a run without the host's list.
+const AwaitsFile = "the host's detail file is awaited"
 
 // run goes through the stages and says how far it came.
 func (r *settling) run(ctx context.Context) (note string, err error) {
@@ -99,7 +99,7 @@ func (r *settling) run(ctx context.Context) (note string, err error) {
 	}
 	awaited, err := r.awaits(ctx)
 	if err != nil || awaited {
-		return awaitsFile, err
+		return AwaitsFile, err
 	}
 	if err := r.compare(ctx); err != nil {
 		return "", err

@@ -9,9 +9,34 @@ import (
 
 var _ Settlement = (*Switch)(nil)
 
-// CutOff implements [Settlement]. Each debit belongs to the date in F15 of its answer, so that nothing is to be done; where a date
-// is wanted, the run that waits for its end goes on when the file is there.
-func (s *Switch) CutOff(context.Context, Date, CutOffPhase) error { return nil }
+// CutOff implements [Settlement]. Each debit belongs to the date in F15 of its answer, so that a cut-off moves none. That the host
+// has ended a date is noted, so that it is not asked to do so again.
+func (s *Switch) CutOff(ctx context.Context, date Date, phase CutOffPhase) error {
+	l := s.Settlement.Ledger
+	if l == nil || phase != CutOffEnds {
+		return nil
+	}
+	ended := date.Before()
+	for {
+		st, err := l.Settlement(ctx, ended)
+		if errors.Is(err, ErrNotFound) {
+			st, err = &SettlementDay{Date: ended, Stage: SettlementWanted}, nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading the settlement of %d: %w", ended, err)
+		}
+		if st.Stage >= SettlementClosed {
+			return nil
+		}
+		st.Stage, st.CutOff = SettlementClosed, "by the host"
+		if s.Settlement.Automatic {
+			st.Asked = time.Now()
+		}
+		if err = l.SaveSettlement(ctx, st); !errors.Is(err, ErrStale) {
+			return s.checked(err)
+		}
+	}
+}
 
 // Clearing takes the host's detail file of a date over, page by page; what is staged is not read again after a restart. A file with
 // other bytes than the one that is there is the host's correction and takes its place. A settlement that was asked for goes on.

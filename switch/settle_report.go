@@ -96,7 +96,7 @@ func (r *settling) why(ctx context.Context, t *Transaction, l listed) (string, e
 		}
 		return v.why, nil
 	case !r.st.Staged:
-		return awaitsFile, nil
+		return AwaitsFile, nil
 	case v.kind != "":
 		return v.why, nil
 	}

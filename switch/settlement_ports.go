@@ -49,6 +49,8 @@ type SettlementConfig struct {
 	Ledger Ledger
 	Centre Reconciler
 	Orders PayoutOrders // nil: nothing is paid before the whole date is agreed
+	// Automatic: a date is settled as soon as the host has ended it (0820/202); else somebody must ask.
+	Automatic bool
 	// Progress is told of each stage and of long work on the way, for people. May be nil; called from one goroutine at a time.
 	Progress func(Date, string)
 }

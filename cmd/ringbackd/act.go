@@ -91,6 +91,7 @@ func (a act) perform(ctx context.Context, c change) error {
 		if i.config.Admin.TwoPersons && a.verb.twoPersons {
 			return a.file(ctx, i, who, c)
 		}
+		i.acting = who.String()
 		begun, err := i.db.Record(ctx, who.operation(a.name, c.object(), store.OutcomeBegun, nil, 0))
 		if err != nil {
 			return fmt.Errorf("nothing was done: %w", err)

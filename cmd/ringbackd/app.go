@@ -114,11 +114,12 @@ func (a *App) wire() error {
 	}
 	a.Network = provider.New(provider.Config{Addrs: c.Host.Addrs, Institution: c.Host.Institution, Centre: c.Host.Centre,
 		MerchantType: c.Host.MerchantType, MerchantName: func(acquirer.MerchantID) string { return c.Host.MerchantName },
-		ZMK: zmk, HSM: a.module, Keys: a.db, Late: late, Log: a.log.With().Str("part", "host").Logger(),
+		ZMK: zmk, HSM: a.module, Keys: a.db, Late: late, Settlement: hostWord{a}, Log: a.log.With().Str("part", "host").Logger(),
 		Limits: provider.Limits{Drain: c.Host.Timeout + drainMargin}})
 	a.Switch = acquirer.New(acquirer.Config{Journal: a.db, Directory: a.db, HSM: a.module, Network: a.Network,
 		Numbers: numbers, Issuers: issuers, Institution: c.Host.Institution, Limits: c.limits(), Random: rand.Reader,
-		Batches: a.db, Witnesses: a.db, OnAlarm: a.tellAlarm, OnStuck: a.tellStuck})
+		Batches: a.db, Witnesses: a.db, OnAlarm: a.tellAlarm, OnStuck: a.tellStuck, Settlement: a.settlement()})
+	a.openClearing()
 	a.Terminal = &terminal.Server{Switch: a.Switch, Institution: c.Host.Institution,
 		Log: a.log.With().Str("part", "terminal").Logger(), Limits: c.Terminal.limits()}
 	shown := console.Config{Ready: a.ready, Figures: a.figures, Log: a.log.With().Str("part", "http").Logger()}

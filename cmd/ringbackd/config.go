@@ -45,6 +45,7 @@ type Config struct {
 	Channels  ChannelsConfig  `koanf:"channels"`
 	Web       WebConfig       `koanf:"web"`
 	Retention RetentionConfig `koanf:"retention"`
+	Clearing  ClearingConfig  `koanf:"clearing"`
 }
 
 // TerminalConfig is the terminals' side. Figures that are 0 are those of [terminal.Limits].
@@ -222,7 +223,7 @@ func envKey(name, value string) (string, any) {
 func (c *Config) resolve(dir string) {
 	own := []*string{&c.Terminal.TLS.CertFile, &c.Terminal.TLS.KeyFile, &c.Host.ZMKFile, &c.Store.Path, &c.Keys.MasterFile, &c.Issuers.File,
 		&c.HTTP.TLS.CertFile, &c.HTTP.TLS.KeyFile, &c.HTTP.TLS.ClientCAFile, &c.Notices.Templates,
-		&c.Web.CertFile, &c.Web.KeyFile}
+		&c.Web.CertFile, &c.Web.KeyFile, &c.Clearing.Dir}
 	for _, p := range append(own, c.Channels.paths()...) {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)

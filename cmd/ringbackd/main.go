@@ -33,6 +33,9 @@ type cli struct {
 	Enrolment enrolmentCmd `cmd:"" help:"Show requests of payees, and decide those that wait for a person."`
 	Purge     purgeCmd     `cmd:"" help:"Remove what is kept too long."`
 
+	Settle      settleCmd      `cmd:"" help:"Settle a date: cut-off, comparison, totals, payout; and say what waits, and why."`
+	Discrepancy discrepancyCmd `cmd:"" help:"Show the worklist, and close what is on it."`
+
 	Operation operationCmd `cmd:"" help:"Show the operators' journal."`
 	Request   requestCmd   `cmd:"" help:"Show what waits for a second person."`
 	Approve   approveCmd   `cmd:"" help:"Carry out what another operator asked for."`

@@ -17,6 +17,7 @@ type installation struct {
 	config Config
 	module *hsm.Module
 	db     *store.DB
+	acting string // who a change is carried out for, for what it writes down
 }
 
 // openInstallation opens what a configuration names; the caller closes it.

@@ -141,6 +141,7 @@ func (c *approveCmd) Run(ctx context.Context, a act) error {
 			_, broken := i.db.Record(ctx, who.operation(a.name, object, store.OutcomeDenied, err, c.ID))
 			return errors.Join(err, broken)
 		}
+		i.acting = nameOf(r.Operation) + ", approved by " + who.String()
 		approved, err := i.db.Approve(ctx, who.operation(a.name, object, store.OutcomeApproved, nil, c.ID))
 		if errors.Is(err, acquirer.ErrNotFound) {
 			return fmt.Errorf("request %d was approved already", c.ID)

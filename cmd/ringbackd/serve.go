@@ -152,6 +152,8 @@ limits:
   lookup_miss: 4
   lookup_suspend: false
   payer_bucket: 0
+clearing:
+  dir: clearing/48020000    # where the mock host leaves the detail files of this institution
 `
 
 // addressYAML writes the addresses that the environment sets, so that the file says what runs.
@@ -208,7 +210,7 @@ type hostProcess struct {
 const hostPause = time.Second
 
 func (h *hostProcess) start() error {
-	h.command = exec.Command(h.program, "--demo", "--dir", h.dir)
+	h.command = exec.Command(h.program, "--demo", "--dir", h.dir, "--clearing-dir", filepath.Join(h.dir, "clearing"))
 	h.command.Stderr = os.Stderr
 	// A group of its own: Ctrl-C reaches the switch only, which ends the host when nothing waits for it any more.
 	h.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}

@@ -18,7 +18,7 @@ type verb struct {
 	// changes: the verb goes through [act.perform], which writes it into the operators' journal.
 	changes bool
 	// twoPersons: with admin.two_persons it is filed as a request, and done when another operator with the role approves
-	// it; blank makes an empty one to be filled from the request. Closing an entry of a worklist is to have it, too.
+	// it; blank makes an empty one to be filled from the request.
 	twoPersons bool
 	blank      func() change
 	// account: the account that owns the master key may run it, listed or not, unless a person does so through sudo.
@@ -59,6 +59,12 @@ var verbs = map[string]verb{
 	"enrolment show":    {roles: []role{roleView}},
 	"enrolment approve": {roles: []role{roleOperate}, changes: true},
 	"enrolment refuse":  {roles: []role{roleOperate}, changes: true},
+
+	"settle":           {roles: []role{roleOperate}, changes: true},
+	"discrepancy list": {roles: []role{roleView}},
+	"discrepancy show": {roles: []role{roleView}},
+	"discrepancy resolve": {roles: []role{roleOperate}, changes: true, twoPersons: true,
+		blank: func() change { return &discrepancyResolveCmd{} }},
 
 	"audit":  {roles: []role{roleView}},
 	"decode": {roles: []role{roleView}},

@@ -79,7 +79,7 @@ func (w *world) startHost(addr string) {
 	zmk, err := hex.DecodeString(demoZMK)
 	require.NoError(w.t, err)
 	w.host, err = mockhost.Open(mockhost.Config{Dir: filepath.Join(w.dir, "host"), ZMK: zmk, Demo: true,
-		Accounts: mockhost.DemoAccounts(), Log: zerolog.New(w.log)})
+		Accounts: mockhost.DemoAccounts(), ClearingDir: filepath.Join(w.dir, "clearing"), Log: zerolog.New(w.log)})
 	require.NoError(w.t, err)
 	l, err := net.Listen("tcp", addr)
 	require.NoError(w.t, err)
