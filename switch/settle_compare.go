@@ -59,10 +59,9 @@ func (t *Transaction) standing(l listed) verdict {
 
 // counted is what a run finds out, gathered from many rows at once.
 type counted struct {
-	mu     sync.Mutex
-	ours   SettlementTotals
-	waits  int64
-	failed int64
+	mu    sync.Mutex
+	ours  SettlementTotals
+	waits int64
 }
 
 // compare holds every row of the date against the host's list: what agrees and has its terminal's word is Settled, what differs is

@@ -176,7 +176,7 @@ func TestSpoiltLists(t *testing.T) {
 				require.Equal(t, int64(3-v.stuck), again.Paid.Count)
 
 				d.house.spoil = nil // the host corrects its list
-				again = d.run(t)
+				d.run(t)
 				require.NoError(t, d.tell(t))
 				again = d.run(t)
 				require.Equal(t, int64(3), again.Paid.Count, "%+v %v", again.Waits, d.steps)
@@ -377,7 +377,7 @@ func TestSettleWaitsForTheHost(t *testing.T) {
 		require.Contains(t, rep.Note, "sending the totals")
 		require.Equal(t, Paying, d.now(t, x).State, "its key stands before the host can pay")
 		d.house.silent = false
-		rep = d.run(t)
+		d.run(t)
 		require.Equal(t, []bool{true, true}, d.house.reconciled)
 		require.Equal(t, 1, d.house.cuts)
 		require.NoError(t, d.tell(t))

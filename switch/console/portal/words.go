@@ -111,6 +111,7 @@ var valueWords = map[string]bilingual{
 
 	"notice.debited":   {"扣款通知", "debited"},
 	"notice.paid-out":  {"到账通知", "paid out"},
+	"notice.new-card":  {"请更换收款卡", "another card is wanted"},
 	"notice.code":      {"验证码", "code"},
 	"notice.staged":    {"变更预告", "a change is to come"},
 	"notice.active":    {"变更生效", "in force"},
