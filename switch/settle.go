@@ -112,10 +112,7 @@ func (r *settling) run(ctx context.Context) (note string, err error) {
 	if err := r.reconcile(ctx); err != nil {
 		return "", err
 	}
-	if err := r.startPayouts(ctx); err != nil {
-		return "", err
-	}
-	if err := r.order(ctx); err != nil {
+	if err := r.orderAll(ctx); err != nil {
 		return "", err
 	}
 	return "totals: " + r.st.Balance.Text(), nil

@@ -48,12 +48,20 @@ func (r *settling) startPayouts(ctx context.Context) error {
 	})
 }
 
-// order orders, one by one, what the host does not pay on its own word: when the date is not whole, or not in balance, and what is
-// to be paid again.
-func (r *settling) order(ctx context.Context) error {
+// orderAll pays what is settled though the date is not whole, where single payouts can be ordered.
+func (r *settling) orderAll(ctx context.Context) error {
 	if r.Settlement.Orders == nil {
 		return nil
 	}
+	if err := r.startPayouts(ctx); err != nil {
+		return err
+	}
+	return r.order(ctx)
+}
+
+// order orders, one by one, what the host does not pay on its own word: when the date is not whole, or not in balance, and what is
+// to be paid again.
+func (r *settling) order(ctx context.Context) error {
 	byItself := r.st.Whole && r.st.Balance == InBalance
 	orders := 0
 	err := r.eachRow(ctx, func(page []*Transaction) error {

@@ -51,8 +51,9 @@ func TestSettleADay(t *testing.T) {
 	require.Equal(t, "in balance", out.Balance)
 	require.Equal(t, sumJSON{2, 4600}, out.OurDebits)
 	require.Equal(t, out.OurDebits, out.HostDebits)
-	require.Equal(t, sumJSON{2, 4600}, out.Waiting)
-	require.Len(t, out.Waits, 2)
+	require.Equal(t, sumJSON{1, 1200}, out.Settled, "the second debit is the terminal's word for the first")
+	require.Equal(t, sumJSON{1, 3400}, out.Waiting)
+	require.Equal(t, "the terminal has not been heard since", out.Waits[0].Why)
 	_, held := w.balance(goodCard)
 	require.Equal(t, int64(4600), held, "nothing is paid while something waits")
 
