@@ -48,6 +48,36 @@ func BenchmarkPayments(b *testing.B) {
 	}
 }
 
+// BenchmarkNoticeMoves measures what the notice of a payment costs beside it: chosen, tried, handed, delivered.
+func BenchmarkNoticeMoves(b *testing.B) {
+	db := openNew(b)
+	address, err := acquirer.NewAddress(acquirer.DeviceSMS, "13900139001")
+	require.NoError(b, err)
+	rows := make([]acquirer.Notice, b.N)
+	for i := range rows {
+		tx := debit(b, db, noon)
+		pay(b, db, tx)
+		rows[i] = acquirer.Notice{Transaction: tx.ID, Kind: acquirer.NoticeDebited, Created: noon}
+	}
+	b.ResetTimer()
+	before, clock := size(b, db), cpu(b)
+	for _, n := range rows {
+		for _, change := range []func(*acquirer.Notice){
+			func(n *acquirer.Notice) { n.Device, n.Address, n.Due = acquirer.DeviceSMS, address, noon },
+			func(n *acquirer.Notice) { n.Tries++ },
+			func(n *acquirer.Notice) { n.State, n.Sent, n.Receipt = acquirer.NoticeHanded, noon, "0000000012AB34CD" },
+			func(n *acquirer.Notice) { n.State, n.Detail = acquirer.NoticeDelivered, "DELIVRD" },
+		} {
+			next := n
+			change(&next)
+			require.NoError(b, db.MoveNotice(b.Context(), &n, &next))
+			n = next
+		}
+	}
+	b.ReportMetric(float64(cpu(b)-clock)/float64(b.N)/1e3, "cpu-us/op")
+	b.ReportMetric((size(b, db)-before)/float64(b.N), "bytes/op")
+}
+
 // size is that of the file with what is still in the WAL.
 func size(b *testing.B, db *DB) float64 {
 	var pages int

@@ -141,11 +141,11 @@ func (db *DB) MoveNotice(ctx context.Context, old, next *acquirer.Notice) error 
 	if !acquirer.MayMoveNotice(old.State, next.State) {
 		panic(fmt.Sprintf("store: no move of a notice from %s to %s", old.State, next.State))
 	}
-	return db.replaceNotice(ctx, old, next)
+	return db.replaceNotice(ctx, old, next, noticeStepCalls(old, next, old.Revision+1)...)
 }
 
-// replaceNotice writes next in old's place, if that is as it was read.
-func (db *DB) replaceNotice(ctx context.Context, old, next *acquirer.Notice) error {
+// replaceNotice writes next in old's place, if that is as it was read, and what goes with it.
+func (db *DB) replaceNotice(ctx context.Context, old, next *acquirer.Notice, with ...call) error {
 	moved := *next
 	moved.Revision = old.Revision + 1
 	cells, err := db.noticeCells(ctx, moved)
@@ -153,7 +153,7 @@ func (db *DB) replaceNotice(ctx context.Context, old, next *acquirer.Notice) err
 		return err
 	}
 	args := append(cells[3:], old.Subject(), int64(old.Kind), int64(old.Copy), old.Revision, int64(old.State))
-	err = db.update(ctx, call{writeNoticeMove, args})
+	err = db.update(ctx, append([]call{{writeNoticeMove, args}}, with...)...)
 	if errors.Is(err, acquirer.ErrNotFound) {
 		return acquirer.ErrStale
 	}

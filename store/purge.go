@@ -26,6 +26,7 @@ func (db *DB) Purge(ctx context.Context, now time.Time, l acquirer.EnrolmentLimi
 		func() (err error) { p.Counters, err = db.sweep(ctx, writeOldUses, now); return err },
 		func() (err error) { p.Enrolments, err = db.purgeEnrolments(ctx, now, l); return err },
 		func() (err error) { p.Notices, err = db.purgeNotices(ctx, now.Add(-l.NoticesKept)); return err },
+		func() error { return db.purgeNoticeSteps(ctx, now.Add(-l.NoticesKept)) },
 		func() (err error) { p.Payees, err = db.purgePayees(ctx, now.Add(-l.JournalKept)); return err },
 		func() (err error) {
 			p.Dates, err = db.shredDates(ctx, now, acquirer.DateOf(now.Add(-l.JournalKept)))
@@ -82,10 +83,11 @@ func (db *DB) purgeEnrolments(ctx context.Context, now time.Time, l acquirer.Enr
 
 // goneCalls delete an enrolment that has ended, with all that is about it.
 func (db *DB) goneCalls(id acquirer.EnrolmentID) []call {
-	return []call{{writeEnrolmentGone, []any{int64(id)}}, {writeEnrolmentStepsGone, []any{int64(id)}}, {writeNoticesGone, []any{int64(id)}}}
+	return []call{{writeEnrolmentGone, []any{int64(id)}}, {writeEnrolmentStepsGone, []any{int64(id)}}, {writeNoticesGone, []any{int64(id)}},
+		{writeNoticeStepsGone, []any{int64(id)}}}
 }
 
-// purgeNotices takes the address off notices that are old. The rows of transactions stay: that there was a notice is part
+// purgeNotices takes the address and the history off notices that are old. The rows of transactions stay: that there was a notice is part
 // of what the audit proves. One that still waited is withdrawn.
 func (db *DB) purgeNotices(ctx context.Context, before time.Time) (all int, err error) {
 	for {
@@ -99,7 +101,7 @@ func (db *DB) purgeNotices(ctx context.Context, before time.Time) (all int, err 
 			if n.State == acquirer.NoticeQueued || n.State == acquirer.NoticeDead {
 				bare.State = acquirer.NoticeWithdrawn
 			}
-			switch err := db.replaceNotice(ctx, &n, &bare); {
+			switch err := db.replaceNotice(ctx, &n, &bare, call{writeNoticeHistoryGone, []any{n.Subject(), int64(n.Kind), int64(n.Copy)}}); {
 			case err == nil:
 				all++
 			case !errors.Is(err, acquirer.ErrStale): // a stale one is met again
@@ -120,7 +122,7 @@ func (db *DB) purgePayees(ctx context.Context, before time.Time) (all int, err e
 	}, readPayeesEnded, micros(before), int64(listLimit))
 	for _, id := range ids {
 		rows, err := db.commits.submit(ctx, newOp(call{writePayeeGone, []any{id, micros(before)}}, call{writeCardsGone, []any{id}},
-			call{writeNoContact, []any{id}}, call{writeNoticesGone, []any{id}}))
+			call{writeNoContact, []any{id}}, call{writeNoticesGone, []any{id}}, call{writeNoticeStepsGone, []any{id}}))
 		if err != nil {
 			return all, err
 		}

@@ -75,6 +75,7 @@ func TestPurgeNotices(t *testing.T) {
 	require.Zero(t, purge(t, db, noon.Add(day), l).Notices)
 	require.Equal(t, 2, purge(t, db, noon.Add(day+time.Second), l).Notices)
 	require.Zero(t, purge(t, db, noon.Add(2*day), l).Notices, "once")
+	require.Zero(t, count(t, db, "outbox_step"), "the history goes too")
 	for _, v := range []struct {
 		n    acquirer.Notice
 		want acquirer.NoticeState

@@ -99,7 +99,8 @@ func (db *DB) changeCalls(id acquirer.ID, c acquirer.Change) []call {
 		calls = append(calls, call{writeNotice, newNoticeCells(n)})
 	}
 	if c.Withdraw != 0 {
-		calls = append(calls, call{writeWithdrawn, []any{int64(id), int64(c.Withdraw)}})
+		calls = append(calls, call{writeWithdrawnStep, []any{micros(c.At), int64(id), int64(c.Withdraw)}},
+			call{writeWithdrawn, []any{int64(id), int64(c.Withdraw)}})
 	}
 	if r := c.Reversal; r != nil {
 		mac := db.sums.reversalSum(int64(r.ID), int64(r.Tries), micros(r.Due), string(r.HostCode))

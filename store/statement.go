@@ -14,6 +14,7 @@ const (
 	writeMove
 	writeStep
 	writeNotice
+	writeWithdrawnStep
 	writeWithdrawn
 	writeReversal
 	writeSpent
@@ -52,11 +53,15 @@ const (
 	writeUse
 	writeForgiven
 	writeNoticeMove
+	writeNoticeStep
 	writeOldMessages
 	writeOldUses
 	writeEnrolmentGone
 	writeEnrolmentStepsGone
 	writeNoticesGone
+	writeNoticeStepsGone
+	writeNoticeHistoryGone
+	writeOldNoticeSteps
 	writeCardsGone
 	writePayeeGone
 	writePayeeKey
@@ -92,6 +97,7 @@ const (
 	// noticeColumns are in the order of noticeCells.
 	noticeColumns = `txn, kind, copy, created, state, fixed, turn, device, lane, tries, start, due, sent, receipt, detail, revision,
 		key_id, sealed, mac`
+	noticeStepColumns = `txn, kind, copy, revision, at, device, try, state, detail, reference`
 	// enrolmentColumns are in the order of enrolmentCells.
 	enrolmentColumns = `id, version, kind, state, channel, number_index, new_index, sender_index, payee_id, opened, changed, due,
 		key_id, sealed`
@@ -121,6 +127,10 @@ var writes = [...]string{
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING`,
 	writeNotice: `INSERT INTO outbox (` + noticeColumns + `)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT DO NOTHING`,
+	// Told before the row says it, for whether it still waits is asked here.
+	writeWithdrawnStep: `INSERT INTO outbox_step (` + noticeStepColumns + `)
+		SELECT txn, kind, copy, revision + 1, $1, device, 0, 4, 'the debit is undone', '' FROM outbox
+		WHERE txn = $2 AND kind = $3 AND copy = 0 AND state = 0 ON CONFLICT DO NOTHING`,
 	writeWithdrawn: `UPDATE outbox SET state = 4 WHERE txn = $1 AND kind = $2 AND copy = 0 AND state = 0`,
 	writeReversal: `INSERT INTO saf (id, txn, host_time, host_stan, reason, tries, due, host_code, mac)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
@@ -197,14 +207,21 @@ var writes = [...]string{
 		due = $9, sent = $10, receipt = $11, detail = $12, revision = $13, key_id = $14, sealed = $15, mac = $16
 		WHERE txn = $17 AND kind = $18 AND copy = $19 AND revision = $20 AND state = $21`,
 
+	writeNoticeStep: `INSERT INTO outbox_step (` + noticeStepColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		ON CONFLICT DO NOTHING`,
+
 	// What is too old.
 	writeOldMessages:        `DELETE FROM message WHERE id IN (SELECT id FROM message WHERE at < $1 ORDER BY at LIMIT $2)`,
 	writeOldUses:            `DELETE FROM quota WHERE (scope, subject) IN (SELECT scope, subject FROM quota WHERE ends <= $1 ORDER BY ends LIMIT $2)`,
 	writeEnrolmentGone:      `DELETE FROM enrolment WHERE id = $1 AND due = 0`,
 	writeEnrolmentStepsGone: `DELETE FROM enrolment_step WHERE enrolment = $1`,
 	writeNoticesGone:        `DELETE FROM outbox WHERE txn = $1`,
-	writePayeeGone:          `DELETE FROM payee WHERE id = $1 AND status = 4 AND ended < $2`,
-	writeCardsGone:          `DELETE FROM payee_card WHERE payee_id = $1`,
+	writeNoticeStepsGone:    `DELETE FROM outbox_step WHERE txn = $1`,
+	writeNoticeHistoryGone:  `DELETE FROM outbox_step WHERE txn = $1 AND kind = $2 AND copy = $3`,
+	writeOldNoticeSteps: `DELETE FROM outbox_step WHERE (txn, kind, copy, revision) IN (SELECT txn, kind, copy, revision FROM outbox_step
+		WHERE txn BETWEEN $1 AND $2 AND at < $3 LIMIT $4)`,
+	writePayeeGone: `DELETE FROM payee WHERE id = $1 AND status = 4 AND ended < $2`,
+	writeCardsGone: `DELETE FROM payee_card WHERE payee_id = $1`,
 
 	// The same content under another key, of a row that has not changed meanwhile.
 	writePayeeKey:     `UPDATE payee SET key_id = $1, sealed = $2 WHERE id = $3 AND key_id = $4 AND revision = $5`,
@@ -326,6 +343,7 @@ const (
 	readNoticesIn
 	readNoticeByReceipt
 	readNotice
+	readNoticeSteps
 	readOldNotices
 	readPayeesEnded
 	readOldKeys
@@ -452,6 +470,8 @@ var reads = [...]string{
 	readNoticesIn:       selectNotice + `WHERE state = $1 ORDER BY txn, kind, copy LIMIT $2`,
 	readNoticeByReceipt: selectNotice + `WHERE device = $1 AND receipt = $2 AND receipt <> '' ORDER BY state = 1 DESC, sent DESC LIMIT 1`,
 	readNotice:          selectNotice + `WHERE txn = $1 AND kind = $2 AND copy = $3`,
+	readNoticeSteps: `SELECT at, device, try, state, detail, reference FROM outbox_step WHERE txn = $1 AND kind = $2 AND copy = $3
+		ORDER BY revision`,
 	readOldNotices:      selectNotice + `WHERE sealed IS NOT NULL AND created < $1 LIMIT $2`,
 	readPayeesEnded:     `SELECT id FROM payee WHERE status = 4 AND ended < $1 AND id > 0 LIMIT $2`,
 	readOldKeys:         `SELECT id FROM data_key WHERE id < $1 ORDER BY id LIMIT $2`,

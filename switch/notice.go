@@ -146,7 +146,7 @@ type Outbox interface {
 	NoticesBeside(ctx context.Context, n Notice, now time.Time, limit int) ([]Notice, error)
 	// MoveNotice replaces old by next, durably, if the stored row still has old's Revision and State; next.Revision becomes
 	// old's plus one. [ErrStale]: it has moved on, or a move of its transaction withdrew it ([Change.Withdraw]). It panics
-	// when [NoticeMoves] does not permit the move.
+	// when [NoticeMoves] does not permit the move. The step of [Notice.StepTo] is written with it.
 	MoveNotice(ctx context.Context, old, next *Notice) error
 	// NoticesIn returns up to limit notices in a state, the oldest first.
 	NoticesIn(ctx context.Context, s NoticeState, limit int) ([]Notice, error)
@@ -155,4 +155,7 @@ type Outbox interface {
 	NoticeByReceipt(ctx context.Context, device DeviceKind, reference string) (Notice, error)
 	// NoticeOf returns the notice of n's subject, Kind and Copy, or [ErrNotFound].
 	NoticeOf(ctx context.Context, n Notice) (Notice, error)
+	// NoticeSteps returns the history of the notice of n's subject, Kind and Copy, the oldest step first. It is empty
+	// before the notice's first move, and again when [EnrolmentLimits].NoticesKept is over.
+	NoticeSteps(ctx context.Context, n Notice) ([]NoticeStep, error)
 }

@@ -417,7 +417,7 @@ func (n *Notifier) Retry(ctx context.Context, id string) error {
 		return fmt.Errorf("notice %s is %s: %w", id, notice.State, ErrNotWaiting)
 	}
 	next := notice
-	next.State, next.Turn, next.Start, next.Due = NoticeQueued, 0, next.Tries, time.Now()
+	next.State, next.Turn, next.Start, next.Due, next.Detail = NoticeQueued, 0, next.Tries, time.Now(), "tried again at an operator's word"
 	if !next.Fixed {
 		next.Device, next.Address = "", Address{}
 	}

@@ -25,6 +25,7 @@ type desk struct {
 	cards   map[PayeeRef]PAN
 	contact map[PayeeID]Contact
 	outbox  []Notice
+	told    map[string][]NoticeStep           // by notice
 	ends    error                             // when set, every write fails with it
 	before  func(op string, e EnrolmentState) // called without the lock, in front of every write of an enrolment
 }
@@ -36,7 +37,7 @@ type used struct {
 }
 
 func newDesk() *desk {
-	return &desk{memory: newMemory(), seq: map[Date]int64{}, all: map[EnrolmentID]Enrolment{}, history: map[EnrolmentID][]EnrolmentStep{},
+	return &desk{memory: newMemory(), told: map[string][]NoticeStep{}, seq: map[Date]int64{}, all: map[EnrolmentID]Enrolment{}, history: map[EnrolmentID][]EnrolmentStep{},
 		heard: map[string]Heard{}, uses: map[string]*used{}, people: map[PayeeID]Payee{}, cards: map[PayeeRef]PAN{}, contact: map[PayeeID]Contact{}}
 }
 
@@ -351,9 +352,18 @@ func (d *desk) MoveNotice(_ context.Context, old, next *Notice) error {
 	if i < 0 || d.outbox[i].Revision != old.Revision || d.outbox[i].State != old.State {
 		return ErrStale
 	}
+	if s, ok := old.StepTo(*next, time.Now()); ok {
+		d.told[old.ID()] = append(d.told[old.ID()], s)
+	}
 	next.Revision = old.Revision + 1
 	d.outbox[i] = *next
 	return nil
+}
+
+func (d *desk) NoticeSteps(_ context.Context, n Notice) ([]NoticeStep, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.told[n.ID()]), nil
 }
 
 func (d *desk) NoticeByReceipt(_ context.Context, k DeviceKind, ref string) (Notice, error) {

@@ -13,6 +13,7 @@ import (
 // noticeCmd groups the verbs on the outbox.
 type noticeCmd struct {
 	List  noticeListCmd  `cmd:"" help:"List notices, as their receivers would read them, masked."`
+	Show  noticeShowCmd  `cmd:"" help:"Show one notice and all that happened to it."`
 	Retry noticeRetryCmd `cmd:"" help:"Try a dead notice again, from the receiver's first device on."`
 }
 

@@ -52,6 +52,7 @@ var verbs = map[string]verb{
 	"payee show":       {roles: []role{roleView}},
 	"payee statement":  {roles: []role{roleView}},
 	"notice list":      {roles: []role{roleView}},
+	"notice show":      {roles: []role{roleView}},
 	"notice retry":     {roles: []role{roleOperate}, changes: true},
 	"purge":            {roles: []role{roleOperate}, changes: true},
 

@@ -151,6 +151,7 @@ var roleCases = map[string]struct {
 	"request list":        {"request list", []int{viewer, operator, keeper, keeperToo}, ""},
 	"approve":             {"approve 1", []int{viewer, operator, keeper, keeperToo}, "request 1"},
 	"check":               {"check", []int{viewer, operator, keeper, keeperToo, stranger}, ""},
+	"notice show":         {"notice show 632800000001-1", []int{viewer}, "notice 632800000001-1"},
 }
 
 // Each verb by each role: denied with a sentence and a line of the journal, or not denied.
