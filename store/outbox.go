@@ -58,7 +58,11 @@ func (db *DB) noticeCells(ctx context.Context, n acquirer.Notice) ([]any, error)
 
 // laneOf hashes device and address of a notice: what goes there goes in order, codes by themselves.
 func (db *DB) laneOf(n acquirer.Notice, code bool) sum {
-	return db.labelled("lane", string(n.Device), n.Address.Reveal(), fmt.Sprint(code))
+	lane := []string{string(n.Device), n.Address.Reveal(), fmt.Sprint(code)}
+	if n.Fixed && n.Device == acquirer.DevicePC && !code {
+		lane = append(lane, "fixed") // one that waits for a closed page must not hold up what has another way
+	}
+	return db.labelled("lane", lane...)
 }
 
 // newNoticeCells are those of a notice as a move of a transaction puts it into the outbox.

@@ -151,7 +151,8 @@ type Device interface {
 	// Any other error, and a ctx that ended (after [SendTimeout]), is for now: the same message is sent again after a
 	// pause, [DeviceTries] times in all, before the next device is tried. Errors go into the outbox for the operator, so
 	// that they must hold no address and no text. While the device is down it should return [ErrDeviceDown] at once:
-	// such a try is not counted.
+	// such a try is not counted. [ErrAway] is for now, too, but that a notice which may go nowhere else waits for the
+	// receiver until [NoticeLife] is over, and its tries are not counted.
 	Send(ctx context.Context, m Message) (Handed, error)
 }
 
@@ -159,6 +160,7 @@ type Device interface {
 var (
 	ErrUndeliverable = errors.New("cannot be delivered there")
 	ErrDeviceDown    = errors.New("device is down")
+	ErrAway          = errors.New("receiver is away") // and may come back: a page that is closed
 )
 
 // RetryLater is an error of [Device.Send] for now, whose receiver said when it may be tried again: not before After has

@@ -161,6 +161,10 @@ const (
 	PostalLines = 5
 	PostalWidth = 48
 
+	// NoticeLife is how long a notice may wait for its first device, or for a receiver who is away; later it is not worth
+	// sending.
+	NoticeLife = 72 * time.Hour
+
 	// StatementDays and StatementRows bound a statement.
 	StatementDays = 92
 	StatementRows = 10_000
@@ -226,11 +230,11 @@ const (
 	// outboxPoll is how often router and workers look without having been woken: what another process wrote.
 	outboxPoll = time.Second
 
-	// noticeLife is how long a notice may wait for its first device; later it is not worth sending.
-	noticeLife = 72 * time.Hour
-
 	// noDevicePause is how long a notice without a device waits for one to be configured before it is looked at again.
 	noDevicePause = time.Hour
+
+	// awayPause is how long a receiver who is away is left alone, when there is no other device.
+	awayPause = time.Minute
 
 	// devicePause is how long a device that is down is left alone.
 	devicePause = 5 * time.Second

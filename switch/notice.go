@@ -139,7 +139,7 @@ type Outbox interface {
 	UnroutedNotices(ctx context.Context, now time.Time, limit int) ([]Notice, error)
 	// DueNotices returns up to limit queued notices of a device whose Due has come, the oldest first, and of each address
 	// only the one that must go before the others: notices of one address by one device go in the order of their making,
-	// except that a code waits for codes only.
+	// except that a code waits for codes only, and what has another way than a page does not wait for what has none.
 	DueNotices(ctx context.Context, device DeviceKind, now time.Time, limit int) ([]Notice, error)
 	// NoticesBeside returns up to limit queued notices that go to n's address by n's device, codes aside, and whose Due has
 	// come, in the order of their making; n is among them.

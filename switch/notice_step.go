@@ -16,14 +16,15 @@ type NoticeStep struct {
 }
 
 // StepTo returns what an [Outbox] keeps of a move from n to next; ok is false when that is nothing. That a try begins is
-// nothing: its outcome is told, and Tries remembers one whose outcome nobody heard. A device that is down, or not
-// configured, is told of once and not at every look, so that the history of a notice is as short as its fate.
+// nothing: its outcome is told, and Tries remembers one whose outcome nobody heard. A device that is down or not
+// configured, or a receiver who is away, is told of once and not at every look, so that the history of a notice is as short as its fate.
 func (n Notice) StepTo(next Notice, at time.Time) (s NoticeStep, ok bool) {
 	moved := next.State != n.State || next.Device != n.Device || next.Turn != n.Turn
-	if next.Tries < n.Tries && strings.Contains(n.Detail, ErrDeviceDown.Error()) {
-		return NoticeStep{}, false // still down, if for another reason
+	down := ErrDeviceDown.Error()
+	if !moved && (next.Tries < n.Tries && next.Detail == n.Detail || strings.Contains(n.Detail, down) && strings.Contains(next.Detail, down)) {
+		return NoticeStep{}, false // still away, or still down, if for another reason
 	}
-	paused := next.Device != "" && !next.Due.Equal(n.Due)
+	paused := next.Tries > next.Start && !next.Due.Equal(n.Due) // one that is put off before any try is not told of
 	if !moved && !paused && next.Detail == n.Detail {
 		return NoticeStep{}, false
 	}

@@ -161,7 +161,7 @@ func (n *Notifier) route(ctx context.Context, notice Notice) error {
 	case l.broken != "":
 		next.State, next.Detail = NoticeDead, l.broken
 		n.counts.dead.Add(1)
-	case now.Sub(notice.Created) > noticeLife:
+	case now.Sub(notice.Created) > NoticeLife:
 		next.State, next.Detail = NoticeWithdrawn, "too old"
 	case notice.Turn < len(ways):
 		way := ways[notice.Turn]
@@ -335,7 +335,7 @@ func (n *Notifier) settle(ctx context.Context, notice Notice, handed Handed, fai
 	switch {
 	case failed == nil:
 		n.counts.handed.Add(1)
-	case !errors.Is(failed, ErrDeviceDown):
+	case !errors.Is(failed, ErrDeviceDown) && !awaited(notice, failed):
 		n.counts.failed.Add(1)
 	}
 	if next.State == NoticeDead {
@@ -363,6 +363,13 @@ func after(n Notice, h Handed, failed error, now time.Time) Notice {
 		n.Tries--
 		n.Detail = clip(failed.Error(), maxDetail)
 		return n
+	case awaited(n, failed):
+		n.Tries--
+		n.Detail, n.Due = clip(failed.Error(), maxDetail), now.Add(awayPause)
+		if now.Sub(n.Created) > NoticeLife {
+			n.State, n.Detail = NoticeWithdrawn, clip("too old: "+failed.Error(), maxDetail)
+		}
+		return n
 	case failed == nil:
 		n.State, n.Sent, n.Receipt, n.Detail = NoticeHanded, now, h.Reference, ""
 		if h.Delivered {
@@ -379,6 +386,9 @@ func after(n Notice, h Handed, failed error, now time.Time) Notice {
 	n.Detail, n.Due = clip(failed.Error(), maxDetail), now.Add(wait)
 	return n
 }
+
+// awaited reports whether a notice waits for its receiver, for there is no other way to him.
+func awaited(n Notice, failed error) bool { return n.Fixed && errors.Is(failed, ErrAway) }
 
 // pass gives a notice on to the receiver's next device. One with an address of its own has no other.
 func (n Notice) pass(detail string, now time.Time) Notice {

@@ -153,7 +153,7 @@ func TestNoDevice(t *testing.T) {
 		require.Equal(t, DeviceSMS, o.notice(t, n).Device)
 
 		late := o.paid(t, NoticeDebited, Approved)
-		time.Sleep(noticeLife + time.Second)
+		time.Sleep(NoticeLife + time.Second)
 		require.NoError(t, o.notifier.routeAll(t.Context()))
 		require.Equal(t, NoticeWithdrawn, o.notice(t, late).State, "nobody wants to hear of it after three days")
 	})

@@ -320,7 +320,7 @@ func (d *desk) DueNotices(_ context.Context, k DeviceKind, now time.Time, limit 
 	ahead := map[string]bool{}
 	var out []Notice
 	for _, n := range queued {
-		lane := fmt.Sprint(n.Address.s, n.Kind == NoticeCode)
+		lane := fmt.Sprint(n.Address.s, n.Kind == NoticeCode, n.Fixed && n.Device == DevicePC)
 		if !ahead[lane] && !n.Due.After(now) && len(out) < limit {
 			out = append(out, n)
 		}

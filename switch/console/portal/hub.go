@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 
 // The failures of a page as a device. Both are for now: the notice is tried again, and then goes by the next device.
 var (
-	errNoPage = errors.New("no page is open")
+	errNoPage = fmt.Errorf("no page is open: %w", acquirer.ErrAway)
 	errNoAck  = errors.New("no page said that it shows the notice")
 )
 
