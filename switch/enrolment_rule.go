@@ -21,7 +21,7 @@ func (s *Enrolments) draft(m Inbound, r Request, now time.Time) (*Enrolment, []R
 	case RequestChangeNumber:
 		reasons = append(reasons, s.readNewNumber(e, r)...)
 	case RequestDevices:
-		reasons = append(reasons, readDevices(e, r)...)
+		reasons = append(reasons, s.readDevices(e, r)...)
 	case RequestConfirm, RequestCancel:
 		if !isCode(r.Code) {
 			reasons = append(reasons, ReasonCode)
@@ -101,14 +101,17 @@ func CheckPayeeCard(issuers *IssuerTable, card PAN) []Reason {
 	return nil
 }
 
-// readDevices reads an ordered list of devices, each once.
-func readDevices(e *Enrolment, r Request) []Reason {
+// readDevices reads an ordered list of devices that there are, each once.
+func (s *Enrolments) readDevices(e *Enrolment, r Request) []Reason {
 	if len(r.Devices) == 0 || len(r.Devices) > maxRoutes {
 		return []Reason{ReasonDevices}
 	}
 	for _, d := range r.Devices {
+		if trimCountry(d.Address) == e.Number.Reveal() && d.Kind.ReachesNumbers() {
+			d.Address = "" // said, though it goes nowhere else
+		}
 		route, err := routeOf(d)
-		if err != nil {
+		if err != nil || s.Offered != nil && !s.Offered(d.Kind) {
 			return []Reason{ReasonDevices}
 		}
 		for _, other := range e.Devices {

@@ -20,7 +20,10 @@ type EnrolmentsConfig struct {
 	Codes     Key        // keys the codes: 32 bytes that no database holds ([Vault.IndexKey])
 	Random    io.Reader  // nonces of codes: crypto/rand.Reader but in a test
 	Limits    EnrolmentLimits
-	Noticed   func() // called when a notice was put into the outbox; nil: nobody
+	// Offered reports whether a payee may choose a device: one that is configured. It must not be changed once messages come;
+	// nil: every kind.
+	Offered func(DeviceKind) bool
+	Noticed func() // called when a notice was put into the outbox; nil: nobody
 }
 
 // Enrolments takes what payees ask for by any channel, has it verified and confirmed, and makes it real. Its methods

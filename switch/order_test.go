@@ -146,3 +146,29 @@ func TestClosedPageIsAwaited(t *testing.T) {
 		})
 	}
 }
+
+// A list may name what is configured only. Who writes his own number beside a device that reaches it means that; another's
+// number is refused.
+func TestChoiceOfDevices(t *testing.T) {
+	for text, want := range map[string]Outcome{
+		"通知 短信": OutcomeTaken, "通知 电话 短信": OutcomeTaken, "NOTIFY voice sms": OutcomeTaken,
+		"通知 电话:" + payeeNumber: OutcomeTaken, "NOTIFY voice:+86" + payeeNumber: OutcomeTaken,
+		"通知 电话:" + payerNumber: OutcomeRefused, "通知 邮件:a@mail.test": OutcomeRefused, "通知 短信 邮件:a@mail.test": OutcomeRefused,
+		"通知 电话 电话:" + payeeNumber: OutcomeRefused,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			o := newOffice(t)
+			o.Offered = func(k DeviceKind) bool { return k == DeviceSMS || k == DeviceVoice }
+			r, err := o.Receive(t.Context(), Inbound{Channel: ChannelSMS, MessageID: "m", Sender: payeeNumber, Text: text})
+			require.NoError(t, err)
+			require.Equal(t, want, r.Outcome, text)
+			if want == OutcomeRefused {
+				require.Equal(t, []Reason{ReasonDevices}, r.Reasons, text)
+				return
+			}
+			for _, route := range o.last().Devices {
+				require.Zero(t, route.Address, text)
+			}
+		})
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/rand"
 	"fmt"
+	"slices"
 
 	"example.com/ringback/store"
 	acquirer "example.com/ringback/switch"
@@ -46,6 +47,7 @@ func (a *App) wirePeople() (err error) {
 	if a.Enrolments, err = newEnrolments(a.config, a.db, a.Notifier, rules, bank); err != nil {
 		return err
 	}
+	a.Enrolments.Offered = func(k acquirer.DeviceKind) bool { return slices.Contains(a.Notifier.Devices(), k) }
 	if err := a.openChannels(); err != nil {
 		return fmt.Errorf("channels: %w", err)
 	}

@@ -101,8 +101,8 @@ var fieldSchemas = map[string]object{
 	"card":       text1("Number of a debit card. It is never sent back."),
 	"code":       text1("Six digits."),
 	"devices": {"type": "array", "minItems": 1, "items": shape(object{
-		"kind":    object{"type": "string", "examples": []string{"sms", "email", "webhook"}},
-		"address": object{"type": "string", "description": "None for a device that reaches the payee's own number."}}, "kind")},
+		"kind":    object{"type": "string", "examples": []string{"sms", "voice", "email", "webhook", "letter"}},
+		"address": object{"type": "string", "description": "None for a device that reaches the payee's own number: sms, voice."}}, "kind")},
 }
 
 func text1(description string) object {
