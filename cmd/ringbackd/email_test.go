@@ -224,7 +224,7 @@ func TestEmailInTheApp(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(text+"channels:\n  email:\n    domain: pay.example\n    from: notice@pay.example\n"+more), 0o600))
 	}
 	configure("    smart_host: mail.example:587\n    username: u\n    password_file: smtp.password\n")
-	check := checkCmd{configFlag{Config: path}}
+	check := checkCmd{configFlag: configFlag{Config: path}}
 	require.ErrorContains(t, check.Run(), filepath.Join(dir, "smtp.password"))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "smtp.password"), []byte("secret\n"), 0o600))
 	require.NoError(t, check.Run())

@@ -22,9 +22,6 @@ type LetterConfig struct {
 	Fonts   []string `koanf:"fonts"`   // TrueType files that are asked for a character before the built-in font is
 }
 
-// printerPatience is how long the verb check waits for a printer.
-const printerPatience = 3 * time.Second
-
 func defaultLetter() LetterConfig { return LetterConfig{At: "07:00"} }
 
 func (c LetterConfig) on() bool { return c.Printer != "" || c.Dir != "" }
@@ -108,29 +105,43 @@ func (a *App) openLetter() error {
 	return nil
 }
 
-// missing names what the letters need and is not there, the printer too, for the verb check.
+// missing names what the letters need and is not there, for the verb check.
 func (c LetterConfig) missing() error {
 	if !c.on() {
 		return nil
 	}
-	f, err := c.read()
+	_, err := c.ready()
 	if err != nil {
 		return fmt.Errorf("channels.letter: %w", err)
 	}
-	l, err := c.device(f)
-	if err != nil {
-		return fmt.Errorf("channels.letter: %w", err)
-	}
-	if c.Printer == "" {
-		if _, err := os.Stat(filepath.Dir(c.Dir)); err != nil {
-			return fmt.Errorf("channels.letter.dir: %w", err)
-		}
+	if c.Printer != "" {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), printerPatience)
-	defer cancel()
-	if err := l.Ready(ctx); err != nil {
-		return fmt.Errorf("channels.letter.printer: %s: %w", c.Printer, err)
+	if _, err := os.Stat(filepath.Dir(c.Dir)); err != nil {
+		return fmt.Errorf("channels.letter.dir: %w", err)
 	}
 	return nil
+}
+
+// ready makes the device with its files, and starts nothing.
+func (c LetterConfig) ready() (*letter.Letter, error) {
+	f, err := c.read()
+	if err != nil {
+		return nil, err
+	}
+	return c.device(f)
+}
+
+// peers is the printer.
+func (c LetterConfig) peers() []peer {
+	if c.Printer == "" {
+		return nil
+	}
+	return []peer{{"channels.letter", c.Printer, func(ctx context.Context) error {
+		l, err := c.ready()
+		if err != nil {
+			return err
+		}
+		return l.Ready(ctx)
+	}}}
 }

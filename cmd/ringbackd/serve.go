@@ -10,7 +10,6 @@ import (
 	"syscall"
 	"time"
 
-	acquirer "example.com/ringback/switch"
 	"example.com/ringback/switch/hsm"
 	"github.com/rs/zerolog"
 )
@@ -242,54 +241,4 @@ func (h *hostProcess) keep(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// checkCmd validates a configuration.
-type checkCmd struct{ configFlag }
-
-// Run names everything that is missing, one a line, and starts nothing.
-func (c *checkCmd) Run() error {
-	config, err := loadConfig(c.Config)
-	if err != nil {
-		return err
-	}
-	var missing []error
-	if _, err := hsm.LoadMasterKey(config.Keys.MasterFile); err != nil {
-		missing = append(missing, err)
-	}
-	if _, err := loadZMK(config); err != nil {
-		missing = append(missing, err)
-	}
-	if _, err := loadIssuers(config.Issuers); err != nil {
-		missing = append(missing, err)
-	}
-	if _, err := acquirer.LoadTemplates(config.Notices.Templates); err != nil {
-		missing = append(missing, err)
-	}
-	if err := config.Channels.Email.missing(); err != nil {
-		missing = append(missing, err)
-	}
-	if info, err := os.Stat(filepath.Dir(config.Store.Path)); err != nil {
-		missing = append(missing, fmt.Errorf("store: %w", err))
-	} else if !info.IsDir() {
-		missing = append(missing, fmt.Errorf("store: %s is not a folder", filepath.Dir(config.Store.Path)))
-	}
-	if t := config.Terminal.TLS; t.Addr != "" {
-		for _, f := range []string{t.CertFile, t.KeyFile} {
-			if _, err := os.Stat(f); err != nil {
-				missing = append(missing, fmt.Errorf("terminals over TLS: %w", err))
-			}
-		}
-	}
-	if config.HTTP.TLS.on() {
-		if _, err := config.HTTP.TLS.files().Load(); err != nil {
-			missing = append(missing, fmt.Errorf("http.tls: %w", err))
-		}
-	}
-	missing = append(missing, config.Channels.missing(), config.Web.missing())
-	if err := errors.Join(missing...); err != nil {
-		return err
-	}
-	fmt.Fprintln(os.Stderr, "ok:", c.Config)
-	return nil
 }

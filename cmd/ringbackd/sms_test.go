@@ -34,7 +34,7 @@ func TestSMSConfigured(t *testing.T) {
 		"  webhook: {enabled: true}\n", centre.addr)
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
-	check := checkCmd{configFlag{Config: w.config()}}
+	check := checkCmd{configFlag: configFlag{Config: w.config()}}
 	require.NoError(t, check.Run())
 	w.startSwitch()
 	centre.await("bound", 1)
@@ -103,7 +103,7 @@ func TestChannelsConfigIsChecked(t *testing.T) {
 		}
 		path := filepath.Join(dir, "test.yaml")
 		require.NoError(t, os.WriteFile(path, []byte(text+"\n"+c.add+"\n"), 0o600))
-		err := (&checkCmd{configFlag{Config: path}}).Run()
+		err := (&checkCmd{configFlag: configFlag{Config: path}}).Run()
 		if c.err == "" {
 			require.NoError(t, err, c.add)
 			continue
