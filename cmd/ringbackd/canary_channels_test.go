@@ -9,12 +9,14 @@ import (
 	"net/smtp"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	acquirer "example.com/ringback/switch"
 	"example.com/ringback/switch/channel/mail"
+	"example.com/ringback/switch/console"
 	"github.com/stretchr/testify/require"
 )
 
@@ -74,8 +76,14 @@ channels:
 	require.Equal(t, "00", w.pay(1234, nil), "the payer is told, too")
 	c.told(canaryPayer, "debited")
 	w.requireClean("while it runs")
+	require.True(t, slices.ContainsFunc(w.app.figures(), func(f console.Figure) bool {
+		return f.Name == "ringback_email_total" && f.Labels["what"] == "answered" && f.Value > 0
+	}), "what e-mail did is counted")
+	delivered, err := w.app.db.NoticesIn(t.Context(), acquirer.NoticeDelivered, 1)
+	require.NoError(t, err)
+	require.Len(t, delivered, 1)
 	w.stopSwitch()
-	for _, args := range [][]string{{"notice", "list", "--state", "handed", "--json"}, {"notice", "list", "--state", "delivered"}, {"enrolment", "list", "--json"},
+	for _, args := range [][]string{{"notice", "show", delivered[0].ID()}, {"notice", "show", delivered[0].ID(), "--json"}, {"notice", "list", "--state", "handed", "--json"}, {"notice", "list", "--state", "delivered"}, {"enrolment", "list", "--json"},
 		{"payee", "show", canaryPayee}, {"payee", "statement", canaryPayee, "--json"}, {"payee", "delete", canaryPayee}, {"operation", "list", "--json"}} {
 		require.Empty(t, w.leaks([]byte(w.operate(t, args...))), args)
 	}

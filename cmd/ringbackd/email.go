@@ -7,6 +7,7 @@ import (
 
 	acquirer "example.com/ringback/switch"
 	"example.com/ringback/switch/channel/mail"
+	"example.com/ringback/switch/console"
 )
 
 // EmailConfig is the section channels.email: e-mail out through a smart host and in by a server of our own. It is off
@@ -28,6 +29,22 @@ type EmailConfig struct {
 }
 
 func (c EmailConfig) on() bool { return c.SmartHost != "" || c.Listen != "" }
+
+// emailFigures are what the channel of e-mail counts.
+func (a *App) emailFigures() (out []console.Figure) {
+	for _, r := range a.runners {
+		m, ok := r.Runner.(*mail.Mail)
+		if !ok {
+			continue
+		}
+		for word, n := range m.Counts() {
+			f := counter("ringback_email_total", "What e-mail did, by word.", uint64(n))
+			f.Labels = map[string]string{"what": word}
+			out = append(out, f)
+		}
+	}
+	return out
+}
 
 // paths are the files that the section names.
 func (c *EmailConfig) paths() []*string {

@@ -45,7 +45,7 @@ func (a *App) figures() []console.Figure {
 			out = append(out, f)
 		}
 	}
-	out = append(out, a.webFigures()...)
+	out = append(append(out, a.webFigures()...), a.emailFigures()...)
 	for code, n := range t.Answered {
 		f := counter("ringback_answers_total", "Answers to terminals by F39.", n)
 		f.Labels = map[string]string{"code": string(code)}
