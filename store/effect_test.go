@@ -166,7 +166,7 @@ func TestSilent(t *testing.T) {
 		all, err := db.Silent(t.Context(), atNoon.Add(before), after, 10)
 		require.NoError(t, err)
 		for _, p := range all {
-			out = append(out, p.Ref.ID)
+			out = append(out, p.ID)
 		}
 		return out
 	}

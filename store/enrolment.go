@@ -162,8 +162,18 @@ func (db *DB) EnrolmentsOfPayee(ctx context.Context, id acquirer.PayeeID, limit 
 }
 
 // DueEnrolments implements [acquirer.Registry].
-func (db *DB) DueEnrolments(ctx context.Context, now time.Time, limit int) ([]*acquirer.Enrolment, error) {
-	return db.enrolmentRows(ctx, readEnrolmentsDue, micros(now), int64(limit))
+func (db *DB) DueEnrolments(ctx context.Context, now time.Time, limit int) ([]acquirer.DueEnrolment, error) {
+	rows, err := db.sealedEnrolments(ctx, readEnrolmentsDue, micros(now), int64(limit))
+	due := make([]acquirer.DueEnrolment, len(rows))
+	for i, s := range rows {
+		due[i] = acquirer.DueEnrolment{ID: s.ID, Version: s.Version}
+	}
+	return due, err
+}
+
+// PutOff implements [acquirer.Registry].
+func (db *DB) PutOff(ctx context.Context, d acquirer.DueEnrolment, due time.Time) error {
+	return db.update(ctx, call{writeEnrolmentDue, []any{micros(due), int64(d.ID), d.Version}})
 }
 
 // Enrolments returns up to limit enrolments with an id smaller than before, the newest first; state 0 is any.
@@ -186,12 +196,7 @@ func (db *DB) EnrolmentSteps(ctx context.Context, id acquirer.EnrolmentID) (all 
 
 // enrolmentRows reads all rows before it opens any.
 func (db *DB) enrolmentRows(ctx context.Context, q query, args ...any) ([]*acquirer.Enrolment, error) {
-	var all []*sealedEnrolment
-	err := db.many(ctx, func(r scanner) error {
-		s := &sealedEnrolment{}
-		all = append(all, s)
-		return s.scan(r)
-	}, q, args...)
+	all, err := db.sealedEnrolments(ctx, q, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -202,6 +207,16 @@ func (db *DB) enrolmentRows(ctx context.Context, q query, args ...any) ([]*acqui
 		}
 	}
 	return out, nil
+}
+
+// sealedEnrolments reads rows and opens none.
+func (db *DB) sealedEnrolments(ctx context.Context, q query, args ...any) (all []*sealedEnrolment, err error) {
+	err = db.many(ctx, func(r scanner) error {
+		s := &sealedEnrolment{}
+		all = append(all, s)
+		return s.scan(r)
+	}, q, args...)
+	return all, err
 }
 
 // PaymentsTo implements [acquirer.Registry]. It reads date by date: each is a short piece of an index.

@@ -51,23 +51,14 @@ func (db *DB) Payee(ctx context.Context, id acquirer.PayeeID) (*acquirer.Payee, 
 }
 
 // Silent implements [acquirer.Registry].
-func (db *DB) Silent(ctx context.Context, before time.Time, after acquirer.PayeeID, limit int) ([]*acquirer.Payee, error) {
-	var all []*sealedPayee
-	err := db.many(ctx, func(row scanner) error {
-		s := &sealedPayee{}
-		all = append(all, s)
-		return s.scan(row)
+func (db *DB) Silent(ctx context.Context, before time.Time, after acquirer.PayeeID, limit int) (all []acquirer.SilentPayee, err error) {
+	err = db.many(ctx, func(row scanner) error {
+		var s sealedPayee
+		err := s.scan(row)
+		all = append(all, acquirer.SilentPayee{ID: s.ref.ID, Alive: timeOf(s.alive)})
+		return err
 	}, readSilent, micros(before), int64(max(after, 0)), int64(limit))
-	if err != nil {
-		return nil, err
-	}
-	out := make([]*acquirer.Payee, len(all))
-	for i, s := range all {
-		if out[i], err = db.unsealPayee(ctx, s); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	return all, err
 }
 
 // ChangePayee implements [acquirer.Registry].

@@ -12,7 +12,8 @@ import (
 )
 
 // Purge implements [acquirer.Registry]. It works in short transactions, so that payments go on beside it; when it ends
-// early, the next one goes on. What is counted is done.
+// early, the next one goes on. What is counted is done. A row that does not open keeps what needs it from being removed,
+// and nothing else: the error names all that failed.
 //
 // The personal part of old transactions goes by the destruction of their day's key (crypto-shredding): the rows stay as
 // they are, and so does the chain that proves them. What is still wanted and sealed under such a key is sealed anew first.
@@ -34,11 +35,16 @@ func (db *DB) Purge(ctx context.Context, now time.Time, l acquirer.EnrolmentLimi
 		},
 	}
 	for _, step := range steps {
-		if err := step(); err != nil {
-			return p, fmt.Errorf("store: purge: %w", err)
+		failed := step()
+		if failed == nil {
+			continue
+		}
+		err = errors.Join(err, fmt.Errorf("store: purge: %w", failed))
+		if errors.Is(failed, acquirer.ErrStore) || ctx.Err() != nil {
+			break
 		}
 	}
-	return p, nil
+	return p, err
 }
 
 // sweep deletes what is older than a time, a batch at a time, and returns how much it was.
@@ -56,7 +62,7 @@ func (db *DB) sweep(ctx context.Context, s statement, before time.Time) (all int
 // soon as its notice is.
 func (db *DB) purgeEnrolments(ctx context.Context, now time.Time, l acquirer.EnrolmentLimits) (all int, err error) {
 	for after := int64(0); ; {
-		page, err := db.enrolmentRows(ctx, readEnrolmentsEnded, after, int64(purgeBatch))
+		page, err := db.sealedEnrolments(ctx, readEnrolmentsEnded, after, int64(purgeBatch))
 		if err != nil {
 			return all, err
 		}

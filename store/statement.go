@@ -68,6 +68,7 @@ const (
 	writeCardKey
 	writeContactKey
 	writeEnrolmentKey
+	writeEnrolmentDue
 	writeKeyGone
 	writeShredded
 
@@ -228,6 +229,7 @@ var writes = [...]string{
 	writeCardKey:      `UPDATE payee_card SET key_id = $1, sealed = $2 WHERE payee_id = $3 AND version = $4 AND key_id = $5`,
 	writeContactKey:   `UPDATE payee_contact SET key_id = $1, sealed = $2 WHERE payee_id = $3 AND key_id = $4`,
 	writeEnrolmentKey: `UPDATE enrolment SET key_id = $1, sealed = $2 WHERE id = $3 AND key_id = $4 AND version = $5`,
+	writeEnrolmentDue: `UPDATE enrolment SET due = $1 WHERE id = $2 AND version = $3 AND due > 0`,
 	// Nothing that is still wanted may be under the key that goes.
 	writeKeyGone: `DELETE FROM data_key WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM payee WHERE key_id = $1)
 		AND NOT EXISTS (SELECT 1 FROM payee_card WHERE key_id = $1) AND NOT EXISTS (SELECT 1 FROM payee_contact WHERE key_id = $1)

@@ -82,14 +82,20 @@ func (s *Enrolments) SetStatus(ctx context.Context, number MSISDN, status PayeeS
 }
 
 // Housekeep removes what is old and reminds the payees whose number was silent for long. [Enrolments.Run] does so once a
-// day.
+// day. What cannot be removed keeps nobody from being reminded; the error names all that failed.
 func (s *Enrolments) Housekeep(ctx context.Context, now time.Time) error {
-	if _, err := s.Registry.Purge(ctx, now, s.Limits); err != nil {
-		return fmt.Errorf("removing what is old: %w", s.checked(err))
+	_, err := s.Registry.Purge(ctx, now, s.Limits)
+	if err != nil {
+		err = fmt.Errorf("removing what is old: %w", s.checked(err))
 	}
-	if s.Limits.Dormant < 0 {
-		return nil
+	if s.Limits.Dormant < 0 || errors.Is(err, ErrStore) {
+		return err
 	}
+	return errors.Join(err, s.remind(ctx, now))
+}
+
+// remind puts a notice to each payee whose number was silent for long into the outbox.
+func (s *Enrolments) remind(ctx context.Context, now time.Time) error {
 	before := now.Add(s.Limits.Remind - s.Limits.Dormant)
 	for after := PayeeID(0); ; {
 		page, err := s.Registry.Silent(ctx, before, after, pageSize)
@@ -97,11 +103,11 @@ func (s *Enrolments) Housekeep(ctx context.Context, now time.Time) error {
 			return fmt.Errorf("looking for silent numbers: %w", s.checked(err))
 		}
 		for _, p := range page {
-			n := Notice{Payee: p.Ref.ID, Kind: NoticeDormant, Copy: int(DateOf(p.Alive)), Created: now}
+			n := Notice{Payee: p.ID, Kind: NoticeDormant, Copy: int(DateOf(p.Alive)), Created: now}
 			if err := s.Registry.Remind(ctx, n); err != nil {
 				return fmt.Errorf("reminding a silent number: %w", s.checked(err))
 			}
-			after = p.Ref.ID
+			after = p.ID
 		}
 		if len(page) < pageSize {
 			return nil

@@ -150,14 +150,14 @@ func (o *office) happens(t *testing.T, e *Enrolment, event string) {
 		}
 	case "expire":
 		time.Sleep(31 * 24 * time.Hour)
-		require.NoError(t, o.work(ctx, e))
+		require.NoError(t, o.work(ctx, DueEnrolment{e.ID, e.Version}))
 	case "overtaken":
 		require.NoError(t, o.SetStatus(ctx, e.Number, PayeeDeleted))
-		require.NoError(t, o.work(ctx, e))
+		require.NoError(t, o.work(ctx, DueEnrolment{e.ID, e.Version}))
 	default:
 		answers := map[string]ResponseCode{"no": "05", "silent": "91", "cannot": "40"}
 		o.bank.says(answers[event], nil)
-		require.NoError(t, o.work(ctx, e))
+		require.NoError(t, o.work(ctx, DueEnrolment{e.ID, e.Version}))
 	}
 }
 

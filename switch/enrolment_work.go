@@ -29,7 +29,7 @@ func (s *Enrolments) Run(ctx context.Context) error {
 		case <-poll.C:
 		case <-housekeep.C:
 			housekeep.Reset(housekeepEvery)
-			if err := s.Housekeep(ctx, time.Now()); err != nil {
+			if err := s.tolerate(ctx, s.Housekeep(ctx, time.Now())); err != nil {
 				return endOf(ctx, err)
 			}
 		}
@@ -45,8 +45,8 @@ func (s *Enrolments) workDue(ctx context.Context) error {
 		}
 		var all sync.WaitGroup
 		errs := make([]error, len(due))
-		for i, e := range due {
-			all.Go(func() { errs[i] = s.work(ctx, e) })
+		for i, d := range due {
+			all.Go(func() { errs[i] = s.work(ctx, d) })
 		}
 		all.Wait()
 		if err := errors.Join(errs...); err != nil {
@@ -59,27 +59,55 @@ func (s *Enrolments) workDue(ctx context.Context) error {
 	return nil
 }
 
-// work takes one enrolment a step on. That somebody else moved it meanwhile is no error: it is looked at again.
-func (s *Enrolments) work(ctx context.Context, e *Enrolment) error {
-	var err error
+// work takes one enrolment a step on. That somebody else moved it meanwhile is no error: it is looked at again. One that
+// cannot be worked on is put off and told of, for else it would be taken up again at once.
+func (s *Enrolments) work(ctx context.Context, d DueEnrolment) error {
+	err := s.step(ctx, d)
+	if err == nil || errors.Is(err, ErrStale) {
+		return nil
+	}
+	err = s.tolerate(ctx, fmt.Errorf("enrolment %s: %w", d.ID, s.checked(err)))
+	if err != nil {
+		return err
+	}
+	err = s.Registry.PutOff(ctx, d, time.Now().Add(stuckPause))
+	if errors.Is(err, ErrNotFound) {
+		return nil // it has moved on, and is stuck no more
+	}
+	return s.checked(err)
+}
+
+// tolerate tells of an error and goes on, unless the store has failed or ctx has ended.
+func (s *Enrolments) tolerate(ctx context.Context, err error) error {
+	if err == nil || errors.Is(err, ErrStore) || ctx.Err() != nil {
+		return err
+	}
+	s.OnStuck(err)
+	return nil
+}
+
+// step does what an enrolment is due for. [ErrStale]: it is not as it was when the queue was read, and what was due then may
+// not be due now: a confirmed one may have its waiting time in front of it.
+func (s *Enrolments) step(ctx context.Context, d DueEnrolment) error {
+	e, err := s.Registry.Enrolment(ctx, d.ID)
+	if errors.Is(err, ErrNotFound) || err == nil && e.Version != d.Version {
+		return ErrStale
+	}
+	if err != nil {
+		return err
+	}
 	now := time.Now()
 	switch {
 	case e.State == EnrolmentReceived:
-		err = s.look(ctx, e, now)
+		return s.look(ctx, e, now)
 	case e.State == EnrolmentChecked && (e.ByPeople || now.Sub(e.Opened) > s.Limits.BankTime):
-		err = s.end(ctx, e, EnrolmentExpired, EnrolExpire, nil, now)
+		return s.end(ctx, e, EnrolmentExpired, EnrolExpire, nil, now)
 	case e.State == EnrolmentChecked:
-		err = s.verify(ctx, e)
+		return s.verify(ctx, e)
 	case e.State == EnrolmentCodeSent, e.State == EnrolmentConfirmed && e.ByPeople:
-		err = s.end(ctx, e, EnrolmentExpired, EnrolExpire, nil, now)
+		return s.end(ctx, e, EnrolmentExpired, EnrolExpire, nil, now)
 	case e.State == EnrolmentConfirmed:
-		err = s.apply(ctx, e, EnrolDue, "")
-	}
-	if errors.Is(err, ErrStale) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("enrolment %s: %w", e.ID, s.checked(err))
+		return s.apply(ctx, e, EnrolDue, "")
 	}
 	return nil
 }

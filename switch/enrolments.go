@@ -24,6 +24,9 @@ type EnrolmentsConfig struct {
 	// nil: every kind.
 	Offered func(DeviceKind) bool
 	Noticed func() // called when a notice was put into the outbox; nil: nobody
+	// OnStuck is told of what [Enrolments.Run] cannot do for a reason of our own, such as a row that does not open, and puts
+	// off. It must not block. The error holds no personal data. nil: nobody.
+	OnStuck func(error)
 }
 
 // Enrolments takes what payees ask for by any channel, has it verified and confirmed, and makes it real. Its methods
@@ -50,6 +53,9 @@ func NewEnrolments(c EnrolmentsConfig) *Enrolments {
 	c.Limits = c.Limits.WithDefaults()
 	if c.Noticed == nil {
 		c.Noticed = func() {}
+	}
+	if c.OnStuck == nil {
+		c.OnStuck = func(error) {}
 	}
 	return &Enrolments{EnrolmentsConfig: c, woken: make(chan struct{}, 1), busy: make(chan struct{}, messagesAtOnce),
 		failed: make(chan error, 1)}

@@ -214,6 +214,9 @@ const (
 	// enrolmentPoll is how often the worker looks for what another process wrote: an operator's verb.
 	enrolmentPoll = 2 * time.Second
 
+	// stuckPause is how long an enrolment that cannot be worked on is left alone: as long as the bank at most.
+	stuckPause = bankMax
+
 	// housekeepEvery is how often what is old is removed, and silent numbers reminded.
 	housekeepEvery = 24 * time.Hour
 	housekeepFirst = time.Minute

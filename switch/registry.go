@@ -38,8 +38,11 @@ type Registry interface {
 	EnrolmentsOf(ctx context.Context, number MSISDN, s EnrolmentState, limit int) ([]*Enrolment, error)
 	// EnrolmentsBy returns up to limit rows of a channel's sender, the newest first.
 	EnrolmentsBy(ctx context.Context, channel Channel, sender string, limit int) ([]*Enrolment, error)
-	// DueEnrolments returns up to limit rows that have not ended and are to be looked at by now, the longest due first.
-	DueEnrolments(ctx context.Context, now time.Time, limit int) ([]*Enrolment, error)
+	// DueEnrolments returns up to limit rows that have not ended and are to be looked at by now, the longest due first. It
+	// opens none: one that does not open must not hide the others.
+	DueEnrolments(ctx context.Context, now time.Time, limit int) ([]DueEnrolment, error)
+	// PutOff makes a row be looked at later, and changes nothing else, its Version neither. [ErrNotFound]: it has moved on.
+	PutOff(ctx context.Context, d DueEnrolment, due time.Time) error
 
 	// NoteMessage keeps the answer to a message that changes nothing else. [ErrDuplicate]: it is noted already.
 	NoteMessage(ctx context.Context, m Heard) error
@@ -68,12 +71,25 @@ type Registry interface {
 	PaymentsTo(ctx context.Context, id PayeeID, from, to Date, limit int) ([]*Transaction, error)
 	// NoticesAbout returns the notices about a transaction or an enrolment ([Notice.Subject]).
 	NoticesAbout(ctx context.Context, subject int64) ([]Notice, error)
-	// Silent returns up to limit active payees with an id greater than after whose number was last alive before a time.
-	Silent(ctx context.Context, before time.Time, after PayeeID, limit int) ([]*Payee, error)
+	// Silent returns up to limit active payees with an id greater than after whose number was last alive before a time. It
+	// opens none of their rows.
+	Silent(ctx context.Context, before time.Time, after PayeeID, limit int) ([]SilentPayee, error)
 	// Remind puts a notice to a payee into the outbox; one that is there already stays as it is.
 	Remind(ctx context.Context, n Notice) error
 	// Purge removes what is kept longer than l says, as seen at now. docs/channels.md says what goes and what stays.
 	Purge(ctx context.Context, now time.Time, l EnrolmentLimits) (Purged, error)
+}
+
+// DueEnrolment is a row that is to be looked at, as it stood when the queue was read.
+type DueEnrolment struct {
+	ID      EnrolmentID
+	Version int64
+}
+
+// SilentPayee is a payee whose number gave no sign of life since Alive.
+type SilentPayee struct {
+	ID    PayeeID
+	Alive time.Time
 }
 
 // Heard is a message that was answered, as it is kept against doubles: no text, no personal data.

@@ -162,10 +162,28 @@ func (d *desk) EnrolmentsBy(_ context.Context, c Channel, sender string, limit i
 func (d *desk) EnrolmentsOfPayee(_ context.Context, id PayeeID, limit int) ([]*Enrolment, error) {
 	return d.pick(limit, func(e Enrolment) bool { return e.Payee.ID == id }), nil
 }
-func (d *desk) DueEnrolments(_ context.Context, now time.Time, limit int) ([]*Enrolment, error) {
+func (d *desk) DueEnrolments(_ context.Context, now time.Time, limit int) (due []DueEnrolment, err error) {
 	out := d.pick(1000, func(e Enrolment) bool { return !e.State.Ended() && !e.Due.After(now) })
 	slices.SortFunc(out, func(a, b *Enrolment) int { return a.Due.Compare(b.Due) })
-	return out[:min(limit, len(out))], nil
+	for _, e := range out[:min(limit, len(out))] {
+		due = append(due, DueEnrolment{e.ID, e.Version})
+	}
+	return due, nil
+}
+
+func (d *desk) PutOff(_ context.Context, due DueEnrolment, at time.Time) error {
+	unlock, err := d.lock("put off", 0)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	e := d.all[due.ID]
+	if e.Version != due.Version || e.State.Ended() {
+		return ErrNotFound
+	}
+	e.Due = at
+	d.all[due.ID] = e
+	return nil
 }
 
 func (d *desk) NoteMessage(_ context.Context, h Heard) error {
@@ -276,13 +294,13 @@ func (d *desk) NoticesAbout(_ context.Context, subject int64) ([]Notice, error) 
 	return d.notes(1000, func(n Notice) bool { return n.Subject() == subject }), nil
 }
 
-func (d *desk) Silent(_ context.Context, before time.Time, after PayeeID, limit int) (out []*Payee, err error) {
+func (d *desk) Silent(_ context.Context, before time.Time, after PayeeID, limit int) (out []SilentPayee, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(d.people)) {
 		p := d.people[id]
 		if id > after && p.Status == PayeeActive && p.Alive.Before(before) && len(out) < limit {
-			out = append(out, &p)
+			out = append(out, SilentPayee{id, p.Alive})
 		}
 	}
 	return out, nil
