@@ -37,6 +37,12 @@ func newEnrolments(c Config, db *store.DB, notifier *acquirer.Notifier, steps ..
 		Steps: steps, Codes: db.CodeKey(), Random: rand.Reader, Limits: c.enrolmentLimits(), Noticed: notifier.Wake}), nil
 }
 
+// tellStuckWork writes into the log what the enrolments' worker cannot do. Of one request it is told every ten minutes at most,
+// of the housekeeping once a day.
+func (a *App) tellStuckWork(err error) {
+	a.log.Error().Err(err).Msg("work on enrolments is put off: a person must look")
+}
+
 // wirePeople makes the parts that deal with payees and payers outside a payment, and opens the channels.
 func (a *App) wirePeople() (err error) {
 	if a.Notifier, err = newNotifier(a.config, a.db); err != nil {
@@ -48,6 +54,7 @@ func (a *App) wirePeople() (err error) {
 		return err
 	}
 	a.Enrolments.Offered = func(k acquirer.DeviceKind) bool { return slices.Contains(a.Notifier.Devices(), k) }
+	a.Enrolments.OnStuck = a.tellStuckWork
 	if err := a.openChannels(); err != nil {
 		return fmt.Errorf("channels: %w", err)
 	}
