@@ -21,6 +21,8 @@ var mayImport = map[string][]string{
 	"switch":                        {},
 	"switch/hsm":                    {"switch"},
 	"switch/channel/...":            {"switch"},
+	"switch/channel/cmpp":           {"switch", "switch/channel/sms", "switch/channel/sms/smstest"},
+	"switch/channel/smpp":           {"switch", "switch/channel/sms", "switch/channel/sms/smstest"},
 	"switch/channel/voice":          {"switch", "switch/channel/voice/dialogue", "switch/channel/voice/speech"},
 	"switch/channel/voice/dialogue": {"switch"},
 	"switch/channel/voice/speech":   {"switch", "switch/channel/voice/dialogue"},
@@ -48,7 +50,7 @@ var libraries = []library{
 	{path: "github.com/moov-io/iso8583", homes: []string{"spec/..."}},
 	{path: "github.com/moov-io/iso8583-connection", homes: []string{"provider", "provider/mockhost"}},
 	{path: "github.com/emmansun/gmsm", homes: []string{"switch/hsm", "spec"}},
-	{path: "golang.org/x/text", homes: []string{"spec", "switch/channel/mail", "switch/channel/smpp", "switch/channel/voice/dialogue"}},
+	{path: "golang.org/x/text", homes: []string{"spec", "switch/channel/mail", "switch/channel/sms", "switch/channel/voice/dialogue"}},
 
 	{path: "github.com/wneessen/go-mail", homes: []string{"switch/channel/mail"}},
 	{path: "github.com/emersion/go-smtp", homes: []string{"switch/channel/mail", "cmd/ringbackd"}}, // the second in tests only
@@ -56,6 +58,7 @@ var libraries = []library{
 	{path: "github.com/emersion/go-message", homes: []string{"switch/channel/mail"}},
 	{path: "github.com/emersion/go-msgauth", homes: []string{"switch/channel/mail"}},
 	{path: "blitiri.com.ar/go/spf", homes: []string{"switch/channel/mail"}},
+	{path: "github.com/bigwhite/gocmpp", homes: []string{"switch/channel/cmpp"}},
 	{path: "github.com/linxGnu/gosmpp", homes: []string{"switch/channel/smpp"}},
 	{path: "github.com/signintech/gopdf", homes: []string{"switch/channel/letter"}},
 	{path: "github.com/phin1x/go-ipp", homes: []string{"switch/channel/letter"}},

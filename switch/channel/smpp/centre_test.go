@@ -15,6 +15,8 @@ import (
 	"unicode/utf16"
 
 	acquirer "example.com/ringback/switch"
+	"example.com/ringback/switch/channel/sms"
+	"example.com/ringback/switch/channel/sms/smstest"
 	"github.com/linxGnu/gosmpp/data"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
@@ -270,74 +272,27 @@ func parts(from, text string, ref byte, each int) (ms []mo) {
 	return ms
 }
 
-// core is the inbox and the receipts of a core: it keeps what it got.
-type core struct {
-	mu       sync.Mutex
-	got      []acquirer.Inbound
-	told     []acquirer.Receipt
-	answer   func(m acquirer.Inbound) (acquirer.Reply, error)
-	onStored func(r acquirer.Receipt) error
-}
-
-func (c *core) Receive(_ context.Context, m acquirer.Inbound) (acquirer.Reply, error) {
-	c.mu.Lock()
-	c.got = append(c.got, m)
-	answer := c.answer
-	c.mu.Unlock()
-	if answer == nil {
-		return acquirer.Reply{}, nil
-	}
-	return answer(m)
-}
-
-func (c *core) Receipt(_ context.Context, r acquirer.Receipt) error {
-	c.mu.Lock()
-	onStored := c.onStored
-	c.mu.Unlock()
-	if onStored != nil {
-		if err := onStored(r); err != nil {
-			return err
-		}
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.told = append(c.told, r)
-	return nil
-}
-
-func (c *core) received() []acquirer.Inbound {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.Clone(c.got)
-}
-
-func (c *core) receipts() []acquirer.Receipt {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.Clone(c.told)
-}
-
 // world is a centre, a core and what is tested between them, in virtual time.
 type world struct {
 	*testing.T
 	*centre
-	core *core
-	sms  *SMS
-	logs *lockedBuffer
+	core *smstest.Core
+	sms  *sms.SMS
+	logs *smstest.Buffer
 	stop func() error
 }
 
-func testConfig(dial func(context.Context, string) (net.Conn, error), c *core) Config {
+func testConfig(dial func(context.Context, string) (net.Conn, error), c *smstest.Core) Config {
 	return Config{Addrs: []string{"a:1"}, Dial: dial, SystemID: "ringback",
-		Password: func() (string, error) { return "secret-pw", nil }, Source: Party{0, 1, "10690000"}, Prefix: "86", DestTON: 1, DestNPI: 1,
-		Inbox: c, Receipts: c, NameKey: acquirer.NewKey(bytes.Repeat([]byte{7}, 32)), Chance: func() float64 { return 0.5 }}
+		Password: func() (string, error) { return "secret-pw", nil }, Source: Party{NPI: 1, Addr: "10690000"}, Prefix: "86", DestTON: 1, DestNPI: 1,
+		Inbox: c, Receipts: c, NameKey: smstest.Key(), Chance: func() float64 { return 0.5 }}
 }
 
 // inWorld runs f with a bound SMS, and checks that it ends well.
 func inWorld(t *testing.T, change func(*Config, *centre), f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{T: t, centre: newCentre(), core: &core{}, logs: &lockedBuffer{}}
+		w := &world{T: t, centre: newCentre(), core: &smstest.Core{}, logs: &smstest.Buffer{}}
 		c := testConfig(w.dial, w.core)
 		c.Log = zerolog.New(w.logs).Level(zerolog.DebugLevel)
 		c.Limits.Rate = 1000
@@ -362,15 +317,4 @@ func inWorld(t *testing.T, change func(*Config, *centre), f func(w *world)) {
 		}
 		w.life.Wait()
 	})
-}
-
-func number(t testing.TB, s string) acquirer.Address {
-	t.Helper()
-	a, err := acquirer.NewAddress(acquirer.DeviceSMS, s)
-	require.NoError(t, err)
-	return a
-}
-
-func notice(t testing.TB, id, text string) acquirer.Message {
-	return acquirer.Message{ID: id, Kind: acquirer.NoticeDebited, To: number(t, "13800138001"), Text: text, Created: time.Now(), Try: 1}
 }

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
+	"example.com/ringback/switch/channel/sms"
 	"github.com/linxGnu/gosmpp/data"
 	"github.com/linxGnu/gosmpp/pdu"
 )
@@ -32,7 +34,7 @@ var errPDU = errors.New("PDU is malformed")
 type frame struct {
 	id     data.CommandIDType
 	status data.CommandStatusType
-	seq    int32
+	seq    uint32
 	body   []byte
 }
 
@@ -47,7 +49,7 @@ func readFrame(r io.Reader) (frame, error) {
 		return frame{}, fmt.Errorf("PDU of %d bytes, %d to %d are allowed", n, headerSize, maxFrame)
 	}
 	h := pdu.ParseHeader(head)
-	f := frame{id: h.CommandID, status: h.CommandStatus, seq: h.SequenceNumber, body: make([]byte, n-headerSize)}
+	f := frame{id: h.CommandID, status: h.CommandStatus, seq: uint32(h.SequenceNumber), body: make([]byte, n-headerSize)}
 	if _, err := io.ReadFull(r, f.body); err != nil {
 		return frame{}, fmt.Errorf("PDU of %d bytes broke off: %w", n, err)
 	}
@@ -144,22 +146,26 @@ func (c *cursor) party() Party { return Party{TON: c.octet(), NPI: c.octet(), Ad
 // messageID reads the body of a submit_sm_resp; an error response has none.
 func messageID(body []byte) string {
 	c := cursor{b: body}
-	id := c.text(maxReference + 1)
+	id := c.text(sms.MaxReference + 1)
 	if c.bad {
 		return ""
 	}
 	return id
 }
 
-// respond makes the answer to a deliver_sm.
-func respond(seq int32, status data.CommandStatusType) pdu.PDU {
+// ownName is the centre's own name for a message or for what a receipt tells of.
+func (d deliver) ownName() string { return strings.TrimRight(string(d.tlv[tagReceiptedID]), "\x00") }
+
+// respond writes the answer to a deliver_sm.
+func respond(seq uint32, v sms.Verdict) []byte {
 	p := pdu.NewDeliverSMResp().(*pdu.DeliverSMResp)
-	p.SequenceNumber, p.CommandStatus = seq, status
-	return p
+	p.CommandStatus = answers[v]
+	return numbered(p, seq)
 }
 
-// marshal writes a PDU.
-func marshal(p pdu.PDU) []byte {
+// numbered writes a PDU with a sequence number.
+func numbered(p pdu.PDU, seq uint32) []byte {
+	p.SetSequenceNumber(int32(seq))
 	b := pdu.NewBuffer(nil)
 	p.Marshal(b)
 	return b.Bytes()

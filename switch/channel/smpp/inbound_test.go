@@ -9,6 +9,8 @@ import (
 	"time"
 
 	acquirer "example.com/ringback/switch"
+	"example.com/ringback/switch/channel/sms"
+	"example.com/ringback/switch/channel/sms/smstest"
 	"github.com/linxGnu/gosmpp/data"
 	"github.com/stretchr/testify/require"
 )
@@ -20,7 +22,7 @@ func short(text string) mo { return mo{from: "8613800138001", text: []byte(text)
 func TestMessageIsAcknowledgedWhenItIsDurable(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		stored := make(chan struct{})
-		w.core.answer = func(acquirer.Inbound) (acquirer.Reply, error) { <-stored; return acquirer.Reply{Text: "好"}, nil }
+		w.core.Answer(func(acquirer.Inbound) (acquirer.Reply, error) { <-stored; return acquirer.Reply{Text: "好"}, nil })
 		w.set(func() { w.mute = true })
 		w.deliver(t, short("HELP"))
 		synctest.Wait()
@@ -35,7 +37,7 @@ func TestMessageIsAcknowledgedWhenItIsDurable(t *testing.T) {
 		w.deliver(t, short("HELP"))
 		synctest.Wait()
 		require.Equal(t, map[uint32]data.CommandStatusType{2: statusOK}, w.statuses())
-		got := w.core.received()
+		got := w.core.Received()
 		require.Len(t, got, 2)
 		require.Equal(t, got[0].MessageID, got[1].MessageID)
 		s := w.seen()
@@ -56,7 +58,7 @@ func TestWhatTheCoreSaysDecidesTheAnswer(t *testing.T) {
 		{"an answer", nil, "好", 0, statusOK},
 		{"an answer that the number cannot get", nil, "好", data.ESME_RINVDSTADR, statusOK},
 		{"an answer that cannot be sent now", nil, "好", data.ESME_RSYSERR, statusLater},
-		{"an answer that is too long", nil, strings.Repeat("好", 67*maxReplyParts+1), 0, statusOK},
+		{"an answer that is too long", nil, strings.Repeat("好", 67*sms.MaxReplyParts+1), 0, statusOK},
 		{"busy", acquirer.ErrBusy, "", 0, statusLater},
 		{"out of bounds", acquirer.ErrInbound, "", 0, statusNever},
 		{"anything else", errors.New("no"), "", 0, statusLater},
@@ -66,7 +68,7 @@ func TestWhatTheCoreSaysDecidesTheAnswer(t *testing.T) {
 			inWorld(t, func(_ *Config, s *centre) {
 				s.onSubmit = func(int, submitted) (data.CommandStatusType, string) { return c.send, "x" }
 			}, func(w *world) {
-				w.core.answer = func(acquirer.Inbound) (acquirer.Reply, error) { return acquirer.Reply{Text: c.text}, c.err }
+				w.core.Answer(func(acquirer.Inbound) (acquirer.Reply, error) { return acquirer.Reply{Text: c.text}, c.err })
 				w.deliver(t, short("HELP"))
 				time.Sleep(100 * time.Millisecond)
 				if errors.Is(c.err, acquirer.ErrStore) { // the process ends: an answer may not be heard any more
@@ -86,7 +88,7 @@ func TestInboundSaysWhatTheCentreKnows(t *testing.T) {
 			mo{from: "13800138003", tlv: tlv(tagPayload, []byte(strings.Repeat("a", 300))...)})
 		synctest.Wait()
 		got := map[string]acquirer.Inbound{}
-		for _, m := range w.core.received() {
+		for _, m := range w.core.Received() {
 			got[m.Sender] = m
 			require.Equal(t, acquirer.ChannelSMS, m.Channel)
 			require.Equal(t, "smpp:ringback", m.Evidence.Source)
@@ -105,16 +107,16 @@ func TestMessagesThatNobodyCanMean(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		w.deliver(t, mo{from: "95588", text: []byte("a")}, mo{from: "ICBC", text: []byte("a")}, mo{from: "85291234567", text: []byte("a")},
 			mo{from: "8613800138001", coding: 6, text: []byte("a")}, mo{from: "8613800138001", coding: 8, text: []byte("a")},
-			mo{from: "8613800138001", tlv: tlv(tagPayload, make([]byte, maxInBytes+1)...)},
+			mo{from: "8613800138001", tlv: tlv(tagPayload, make([]byte, sms.MaxInBytes+1)...)},
 			mo{from: "8613800138001", class: 0x40, text: []byte("\x06\x05\x04\x0b\x84\x23\xf0a")})
 		synctest.Wait()
 		require.Equal(t, map[uint32]data.CommandStatusType{1: statusReject, 2: statusReject, 3: statusReject, 4: statusNever, 5: statusNever,
 			6: statusNever, 7: statusNever}, w.statuses())
-		require.Empty(t, w.core.received())
+		require.Empty(t, w.core.Received())
 		require.Empty(t, w.seen(), "no machine is answered")
-		w.deliver(t, mo{from: "8613800138001", tlv: tlv(tagPayload, make([]byte, maxInBytes)...)})
+		w.deliver(t, mo{from: "8613800138001", tlv: tlv(tagPayload, make([]byte, sms.MaxInBytes)...)})
 		synctest.Wait()
-		require.Len(t, w.core.received(), 1)
+		require.Len(t, w.core.Received(), 1)
 	})
 }
 
@@ -133,7 +135,7 @@ func TestTheSameMessageHasTheSameName(t *testing.T) {
 		time.Sleep(time.Nanosecond)
 		w.deliver(t, short("RESEND"))
 		synctest.Wait()
-		got := w.core.received()
+		got := w.core.Received()
 		names := map[string]int{}
 		for _, m := range got {
 			names[m.MessageID]++
@@ -147,7 +149,7 @@ func TestTheSameMessageHasTheSameName(t *testing.T) {
 		time.Sleep(24 * time.Hour)
 		w.deliver(t, own)
 		synctest.Wait()
-		got = w.core.received()
+		got = w.core.Received()
 		require.Equal(t, got[8].MessageID, got[9].MessageID, "the centre's own name holds for ever")
 	})
 }
@@ -159,14 +161,14 @@ func TestNameOutlivesTheProcess(t *testing.T) {
 		inWorld(t, nil, func(w *world) { // each begins at the same moment of the virtual clock
 			w.deliver(t, short("RESEND"))
 			synctest.Wait()
-			ids = append(ids, w.core.received()[0].MessageID)
+			ids = append(ids, w.core.Received()[0].MessageID)
 		})
 	}
 	require.Equal(t, ids[0], ids[1])
 	inWorld(t, func(c *Config, _ *centre) { c.NameKey = acquirer.NewKey(make([]byte, 32)) }, func(w *world) {
 		w.deliver(t, short("RESEND"))
 		synctest.Wait()
-		require.NotEqual(t, ids[0], w.core.received()[0].MessageID, "nobody without the key can try texts out")
+		require.NotEqual(t, ids[0], w.core.Received()[0].MessageID, "nobody without the key can try texts out")
 	})
 }
 
@@ -178,12 +180,12 @@ func TestLongMessageInAnyOrder(t *testing.T) {
 			for i, n := range order {
 				synctest.Wait()
 				if i < len(order)-1 {
-					require.Empty(t, w.core.received(), order)
+					require.Empty(t, w.core.Received(), order)
 				}
 				w.deliver(t, ps[n])
 			}
 			synctest.Wait()
-			got := w.core.received()
+			got := w.core.Received()
 			require.NotEmpty(t, got)
 			require.Equal(t, registration, got[0].Text)
 			require.Equal(t, "data_coding=8 parts=2", got[0].Evidence.Checks)
@@ -197,7 +199,7 @@ func TestLongMessageInAnyOrder(t *testing.T) {
 func TestPartsAreHeldUntilAllIsDurable(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		stored := make(chan struct{})
-		w.core.answer = func(acquirer.Inbound) (acquirer.Reply, error) { <-stored; return acquirer.Reply{}, nil }
+		w.core.Answer(func(acquirer.Inbound) (acquirer.Reply, error) { <-stored; return acquirer.Reply{}, nil })
 		ps := parts("8613800138001", registration, 200, 40)
 		w.deliver(t, ps[0], ps[1])
 		time.Sleep(7 * time.Second)
@@ -220,16 +222,16 @@ func TestCentreThatSendsOneAtATime(t *testing.T) {
 		w.deliver(t, ps[1])
 		synctest.Wait()
 		require.Equal(t, map[uint32]data.CommandStatusType{2: statusOK}, w.statuses())
-		require.Len(t, w.core.received(), 1)
+		require.Len(t, w.core.Received(), 1)
 		time.Sleep(time.Minute)
 		w.deliver(t, ps[0])
 		synctest.Wait()
 		require.Equal(t, map[uint32]data.CommandStatusType{3: statusOK}, w.statuses())
-		require.Len(t, w.core.received(), 1)
+		require.Len(t, w.core.Received(), 1)
 		w.deliver(t, ps[0], ps[1]) // the same once more is a message of its own; the core knows its name
 		synctest.Wait()
 		require.Equal(t, map[uint32]data.CommandStatusType{4: statusOK, 5: statusOK}, w.statuses())
-		got := w.core.received()
+		got := w.core.Received()
 		require.Len(t, got, 2)
 		require.Equal(t, got[0].MessageID, got[1].MessageID)
 	})
@@ -238,7 +240,7 @@ func TestCentreThatSendsOneAtATime(t *testing.T) {
 func TestEarlyParts(t *testing.T) {
 	inWorld(t, func(c *Config, _ *centre) { c.EarlyParts = true }, func(w *world) {
 		stored := make(chan struct{})
-		w.core.answer = func(acquirer.Inbound) (acquirer.Reply, error) { <-stored; return acquirer.Reply{}, nil }
+		w.core.Answer(func(acquirer.Inbound) (acquirer.Reply, error) { <-stored; return acquirer.Reply{}, nil })
 		ps := parts("8613800138001", registration, 200, 67)
 		w.deliver(t, ps[0])
 		synctest.Wait()
@@ -255,12 +257,12 @@ func TestEarlyParts(t *testing.T) {
 func TestWholeMessageThatCouldNotBeTaken(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		n := 0
-		w.core.answer = func(acquirer.Inbound) (acquirer.Reply, error) {
+		w.core.Answer(func(acquirer.Inbound) (acquirer.Reply, error) {
 			if n++; n == 1 {
 				return acquirer.Reply{}, acquirer.ErrBusy
 			}
 			return acquirer.Reply{}, nil
-		}
+		})
 		ps := parts("8613800138001", registration, 200, 67)
 		w.deliver(t, ps...)
 		synctest.Wait()
@@ -272,7 +274,7 @@ func TestWholeMessageThatCouldNotBeTaken(t *testing.T) {
 		w.deliver(t, ps[0])
 		synctest.Wait()
 		require.Equal(t, map[uint32]data.CommandStatusType{4: statusOK}, w.statuses())
-		require.Len(t, w.core.received(), 2)
+		require.Len(t, w.core.Received(), 2)
 	})
 }
 
@@ -286,12 +288,12 @@ func TestLinkLostBetweenTheParts(t *testing.T) {
 		require.True(t, w.sms.Bound())
 		w.deliver(t, ps[1])
 		synctest.Wait()
-		require.Len(t, w.core.received(), 1)
+		require.Len(t, w.core.Received(), 1)
 		require.Equal(t, map[uint32]data.CommandStatusType{2: statusOK}, w.statuses())
 		w.deliver(t, ps[0])
 		synctest.Wait()
 		require.Equal(t, map[uint32]data.CommandStatusType{3: statusOK}, w.statuses())
-		require.Len(t, w.core.received(), 1)
+		require.Len(t, w.core.Received(), 1)
 	})
 }
 
@@ -322,7 +324,7 @@ func TestUnfinishedMessagesAreBounded(t *testing.T) {
 		ps := parts("8613800138001", registration, 9, 67)
 		w.deliver(t, ps...)
 		synctest.Wait()
-		require.Len(t, w.core.received(), 1, "what was never finished is forgotten")
+		require.Len(t, w.core.Received(), 1, "what was never finished is forgotten")
 	})
 }
 
@@ -334,14 +336,14 @@ func TestPartsOfTwoMessagesUnderOneName(t *testing.T) {
 		require.Equal(t, map[uint32]data.CommandStatusType{2: statusLater}, w.statuses())
 		w.deliver(t, a[1])
 		synctest.Wait()
-		require.Equal(t, registration, w.core.received()[0].Text, "no part of one message is put into another")
+		require.Equal(t, registration, w.core.Received()[0].Text, "no part of one message is put into another")
 	})
 }
 
 func TestFullLaneAsksForLater(t *testing.T) {
 	inWorld(t, func(c *Config, _ *centre) { c.Limits.Waiting = 2 }, func(w *world) {
 		stored := make(chan struct{})
-		w.core.answer = func(acquirer.Inbound) (acquirer.Reply, error) { <-stored; return acquirer.Reply{}, nil }
+		w.core.Answer(func(acquirer.Inbound) (acquirer.Reply, error) { <-stored; return acquirer.Reply{}, nil })
 		for _, text := range []string{"1", "2", "3", "4"} {
 			w.deliver(t, short(text))
 			synctest.Wait()
@@ -351,7 +353,7 @@ func TestFullLaneAsksForLater(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, map[uint32]data.CommandStatusType{1: 0, 2: 0, 3: 0}, w.statuses())
 		var order []string
-		for _, m := range w.core.received() {
+		for _, m := range w.core.Received() {
 			order = append(order, m.Text)
 		}
 		require.Equal(t, []string{"1", "2", "3"}, order, "of one number in the order in which they came")
@@ -366,14 +368,14 @@ func TestLogHoldsNobody(t *testing.T) {
 		}
 	}, func(w *world) {
 		n := 0
-		w.core.answer = func(acquirer.Inbound) (acquirer.Reply, error) {
+		w.core.Answer(func(acquirer.Inbound) (acquirer.Reply, error) {
 			n++
 			return acquirer.Reply{Text: "验证码739150"}, []error{nil, acquirer.ErrBusy, acquirer.ErrInbound}[n%3]
-		}
+		})
 		var errs strings.Builder
 		for _, id := range []string{"a", "b", "c", "d"} {
 			ctx, stop := context.WithTimeout(w.Context(), 10*time.Second)
-			_, err := w.sms.Send(ctx, notice(w, id, "验证码739150"))
+			_, err := w.sms.Send(ctx, smstest.Notice(w, id, "验证码739150"))
 			stop()
 			if err != nil {
 				errs.WriteString(err.Error())

@@ -6,12 +6,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"example.com/ringback/switch/channel/sms/smstest"
 	"github.com/linxGnu/gosmpp/data"
 	"github.com/stretchr/testify/require"
 )
 
 func TestRunRefusesHalfAConfiguration(t *testing.T) {
-	require.NoError(t, New(testConfig(nil, &core{})).Check())
+	require.NoError(t, New(testConfig(nil, &smstest.Core{})).Check())
 	for name, change := range map[string]func(*Config){
 		"no address of a centre": func(c *Config) { c.Addrs = nil }, "system id": func(c *Config) { c.SystemID = "0123456789abcdef" },
 		"system type": func(c *Config) { c.SystemType = "0123456789abc" }, "password": func(c *Config) { c.Password = nil },
@@ -20,7 +21,7 @@ func TestRunRefusesHalfAConfiguration(t *testing.T) {
 		"inbox": func(c *Config) { c.Inbox = nil }, "name key": func(c *Config) { c.NameKey.Reveal()[0] = 1; *c = Config{} },
 		"chance": func(c *Config) { c.Chance = nil }, "rate": func(c *Config) { c.Limits.Rate = -1 },
 	} {
-		c := testConfig(nil, &core{})
+		c := testConfig(nil, &smstest.Core{})
 		change(&c)
 		require.ErrorContains(t, New(c).Run(t.Context()), name, name)
 	}
@@ -103,7 +104,7 @@ func TestMalformed(t *testing.T) {
 		_, _ = w.conn.Write(make([]byte, 12)) // the link may be gone by now
 		time.Sleep(2 * time.Second)
 		binds(w, 2)
-		require.Empty(t, w.core.received())
+		require.Empty(t, w.core.Received())
 	})
 }
 

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	acquirer "example.com/ringback/switch"
+	"example.com/ringback/switch/channel/sms"
+	"example.com/ringback/switch/channel/sms/smstest"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 )
@@ -142,9 +144,9 @@ func (p *smsc) await(kind string) event {
 }
 
 // bound starts an SMS at the centre.
-func (p *smsc) bound(core *core, change func(*Config)) (s *SMS, logs *lockedBuffer, stop func()) {
+func (p *smsc) bound(core *smstest.Core, change func(*Config)) (s *sms.SMS, logs *smstest.Buffer, stop func()) {
 	p.t.Helper()
-	logs = &lockedBuffer{}
+	logs = &smstest.Buffer{}
 	c := testConfig(nil, core)
 	c.Addrs = []string{"127.0.0.1:" + strconv.Itoa(p.port)}
 	c.Password = func() (string, error) { return "pw-1234", nil }
@@ -165,68 +167,39 @@ func (p *smsc) bound(core *core, change func(*Config)) (s *SMS, logs *lockedBuff
 	return s, logs, stop
 }
 
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// send sends as the core does: a device that is down is tried again.
-func send(t *testing.T, s *SMS, m acquirer.Message) acquirer.Handed {
-	t.Helper()
-	var h acquirer.Handed
-	require.Eventually(t, func() (ok bool) {
-		var err error
-		h, err = s.Send(t.Context(), m)
-		return err == nil
-	}, patience, 20*time.Millisecond)
-	return h
-}
-
 func TestPeerLongNoticeAndReceipts(t *testing.T) {
 	p := startSMSC(t)
-	core := &core{}
+	core := &smstest.Core{}
 	s, _, stop := p.bound(core, nil)
 	require.Equal(t, "ringback", p.await("bound").Text)
 	text := strings.Repeat("收款一百二十三元四角五分,付款人139****5861。", 5) + "尾号𬇕😀"
-	got := send(t, s, notice(t, "632800000002-1", text))
+	got := smstest.Send(t, s, smstest.Notice(t, "632800000002-1", text), patience)
 	m := p.await("message")
 	require.Equal(t, text, m.Text)
 	require.Equal(t, []any{"8613800138001", "10690000", 3}, []any{m.To, m.From, m.Parts})
-	require.Equal(t, byte(reference("632800000002-1")), m.Ref)
+	require.Equal(t, byte(sms.Reference("632800000002-1")), m.Ref)
 	require.Equal(t, m.IDs[2], got.Reference)
 	for range 3 {
 		require.Zero(t, p.await("receipt-answer").Status)
 	}
-	told := core.receipts()
+	told := core.Receipts()
 	require.Len(t, told, 1)
 	require.Equal(t, []any{"632800000002-1", true, "DELIVRD err:000"}, []any{told[0].Notice, told[0].Delivered, told[0].Detail})
 
-	got = send(t, s, notice(t, "632800000003-1", "Received 12.34 yuan, {thanks} €"))
+	got = smstest.Send(t, s, smstest.Notice(t, "632800000003-1", "Received 12.34 yuan, {thanks} €"), patience)
 	m = p.await("message")
 	require.Equal(t, []any{"Received 12.34 yuan, {thanks} €", 1, got.Reference}, []any{m.Text, m.Parts, m.IDs[0]})
 	require.Zero(t, p.await("receipt-answer").Status)
-	require.Equal(t, got.Reference, core.receipts()[1].Reference)
+	require.Equal(t, "632800000003-1", core.Receipts()[1].Notice)
 	stop()
 	p.await("unbind")
 }
 
 func TestPeerRegistrationInThreeParts(t *testing.T) {
 	p := startSMSC(t)
-	core := &core{answer: func(m acquirer.Inbound) (acquirer.Reply, error) {
+	core := (&smstest.Core{}).Answer(func(m acquirer.Inbound) (acquirer.Reply, error) {
 		return acquirer.Reply{Text: "收到:" + strings.Repeat("请回复验证码", 15)}, nil
-	}}
+	})
 	_, _, _ = p.bound(core, nil)
 	p.await("bound")
 	runes := []rune(registration + "😀")
@@ -245,7 +218,7 @@ func TestPeerRegistrationInThreeParts(t *testing.T) {
 	for range 3 {
 		require.Zero(t, p.await("answer").Status)
 	}
-	got := core.received()
+	got := core.Received()
 	require.Len(t, got, 2)
 	require.Equal(t, string(runes), got[0].Text)
 	require.Equal(t, "13800138001", got[0].Sender)
@@ -256,41 +229,41 @@ func TestPeerRegistrationInThreeParts(t *testing.T) {
 func TestPeerKilledAndRestarted(t *testing.T) {
 	p := startSMSC(t)
 	arrived, stored := make(chan struct{}, 2), make(chan struct{})
-	core := &core{answer: func(acquirer.Inbound) (acquirer.Reply, error) {
+	core := (&smstest.Core{}).Answer(func(acquirer.Inbound) (acquirer.Reply, error) {
 		arrived <- struct{}{}
 		<-stored
 		return acquirer.Reply{}, nil
-	}}
+	})
 	s, logs, _ := p.bound(core, nil)
 	p.await("bound")
 	p.order(map[string]any{"order": "deliver", "from": "8613800138001", "parts": []string{"暂停"}})
 	<-arrived
 	p.kill()
 	require.Eventually(t, func() bool { return !s.Bound() }, patience, time.Millisecond)
-	_, err := s.Send(t.Context(), notice(t, "a", "x"))
+	_, err := s.Send(t.Context(), smstest.Notice(t, "a", "x"))
 	require.ErrorIs(t, err, acquirer.ErrDeviceDown)
 	close(stored)
 	p.start()
 	p.await("bound")
 	p.order(map[string]any{"order": "deliver", "from": "8613800138001", "parts": []string{"暂停"}})
 	require.Zero(t, p.await("answer").Status)
-	got := core.received()
+	got := core.Received()
 	require.Len(t, got, 2)
 	require.Equal(t, got[0].MessageID, got[1].MessageID, "the core knows it again")
 	require.Contains(t, logs.String(), "not bound")
-	send(t, s, notice(t, "b", "x"))
+	smstest.Send(t, s, smstest.Notice(t, "b", "x"), patience)
 	require.Equal(t, "x", p.await("message").Text)
 }
 
 func TestPeerThrottles(t *testing.T) {
 	p := startSMSC(t)
-	s, _, _ := p.bound(&core{}, func(c *Config) { c.Limits.PauseFirst = 10 * time.Millisecond })
+	s, _, _ := p.bound(&smstest.Core{}, func(c *Config) { c.Limits.PauseFirst = 10 * time.Millisecond })
 	p.await("bound")
 	p.mode(map[string]any{"throttle": 3})
 	p.order(map[string]any{"order": "enquire"})
 	require.Zero(t, p.await("enquire-answer").Status)
 	text := strings.Repeat("收款一百二十三元四角五分。", 10)
-	send(t, s, notice(t, "a", text))
+	smstest.Send(t, s, smstest.Notice(t, "a", text), patience)
 	for range 3 {
 		p.await("throttled")
 	}
@@ -301,7 +274,7 @@ func TestPeerRefusesTheBind(t *testing.T) {
 	p := startSMSC(t)
 	var mu sync.Mutex
 	password := "wrong-pw"
-	_, logs, _ := p.bound(&core{}, func(c *Config) {
+	_, logs, _ := p.bound(&smstest.Core{}, func(c *Config) {
 		c.Password = func() (string, error) { mu.Lock(); defer mu.Unlock(); return password, nil }
 	})
 	require.Eventually(t, func() bool {
@@ -316,7 +289,7 @@ func TestPeerRefusesTheBind(t *testing.T) {
 
 func TestPeerEnquiresAndUnbinds(t *testing.T) {
 	p := startSMSC(t)
-	_, _, stop := p.bound(&core{}, func(c *Config) { c.Limits.Enquire = 50 * time.Millisecond })
+	_, _, stop := p.bound(&smstest.Core{}, func(c *Config) { c.Limits.Enquire = 50 * time.Millisecond })
 	p.await("bound")
 	p.await("enquire")
 	p.await("enquire")

@@ -1,14 +1,10 @@
 package smpp
 
 import (
-	"context"
-	"errors"
 	"math/big"
 	"strings"
-	"time"
 
-	acquirer "example.com/ringback/switch"
-	"github.com/linxGnu/gosmpp/data"
+	"example.com/ringback/switch/channel/sms"
 )
 
 // The kinds of deliver_sm, bits 5 to 2 of esm_class (SMPP 3.4, section 5.2.12).
@@ -34,13 +30,13 @@ type receipt struct {
 func decodeReceipt(d deliver) (receipt, error) {
 	text := string(d.text)
 	if d.coding == codingUCS2 {
-		if s, err := decodeUCS2(d.text); err == nil {
+		if s, err := sms.DecodeUCS2(d.text); err == nil {
 			text = s
 		}
 	}
 	r := receipt{id: field(text, "id:"), err: field(text, "err:")}
-	if v, ok := d.tlv[tagReceiptedID]; ok {
-		r.id = strings.TrimRight(string(v), "\x00")
+	if _, ok := d.tlv[tagReceiptedID]; ok {
+		r.id = d.ownName()
 	}
 	word := strings.ToUpper(field(text, "stat:"))
 	for i, name := range stateNames {
@@ -51,7 +47,7 @@ func decodeReceipt(d deliver) (receipt, error) {
 	if v := d.tlv[tagMessageState]; len(v) == 1 {
 		r.state = int(v[0])
 	}
-	if r.id == "" || len(r.id) > maxReference {
+	if r.id == "" || len(r.id) > sms.MaxReference {
 		return receipt{}, errPDU
 	}
 	if r.state >= len(stateNames) {
@@ -93,66 +89,19 @@ func (r receipt) detail() string {
 	return s
 }
 
+// report is the receipt as the session wants it.
+func (r receipt) report() *sms.Report {
+	ended, delivered := r.final()
+	return &sms.Report{ID: r.id, Ended: ended, Delivered: delivered, State: stateNames[r.state], Detail: r.detail()}
+}
+
 // receiptID turns the name in a submit_sm_resp into the one that receipts use.
-func (s *SMS) receiptID(id string) string {
-	if s.ReceiptIDs != HexIDs {
+func (p *protocol) receiptID(id string) string {
+	if p.ReceiptIDs != HexIDs {
 		return id
 	}
 	if n, ok := new(big.Int).SetString(id, 16); ok {
 		return n.String()
 	}
 	return id
-}
-
-// offered is a receipt that is to be stored, and how often that was tried in vain.
-type offered struct {
-	receipt
-	held  held
-	tries int
-	due   time.Time
-}
-
-// offer stores a receipt and acknowledges it. again: its message is not written down yet.
-func (s *SMS) offer(ctx context.Context, o offered) (again bool) {
-	status, again := s.store(ctx, o.receipt)
-	if again && o.tries < receiptTries {
-		return true
-	}
-	if again { // nobody waits for it: a receipt of another day, or of a message that was removed
-		s.noisy.Info().Str("state", stateNames[o.state]).Msg("receipt for a message that is not known")
-		status = statusOK
-	}
-	o.held.respond(status)
-	return false
-}
-
-// store makes the outcome of a message durable.
-func (s *SMS) store(ctx context.Context, r receipt) (status data.CommandStatusType, again bool) {
-	ended, delivered := r.final()
-	if !ended {
-		return statusOK, false
-	}
-	out := acquirer.Receipt{Device: acquirer.DeviceSMS, Delivered: delivered, Detail: r.detail(), At: time.Now()}
-	meaning, notice := s.outgoing.receipt(r.id, delivered)
-	switch meaning {
-	case outcomeOpen:
-		return statusOK, false
-	case outcomeUnknown:
-		out.Reference = r.id
-	default:
-		out.Notice = notice
-	}
-	switch err := s.Receipts.Receipt(ctx, out); {
-	case err == nil:
-		s.outgoing.told(notice)
-		return statusOK, false
-	case errors.Is(err, acquirer.ErrNotFound):
-		return statusLater, true
-	case errors.Is(err, acquirer.ErrStore):
-		s.fail(err)
-		return statusLater, false
-	default:
-		s.log.Warn().Err(err).Msg("receipt could not be stored: the centre is asked to send it again")
-		return statusLater, false
-	}
 }

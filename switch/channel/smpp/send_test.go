@@ -10,13 +10,15 @@ import (
 	"time"
 
 	acquirer "example.com/ringback/switch"
+	"example.com/ringback/switch/channel/sms"
+	"example.com/ringback/switch/channel/sms/smstest"
 	"github.com/linxGnu/gosmpp/data"
 	"github.com/stretchr/testify/require"
 )
 
 func TestSendOnePart(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		m := notice(w, "632800000002-1", "收款12.34元")
+		m := smstest.Notice(w, "632800000002-1", "收款12.34元")
 		m.Expires = time.Now().Add(10 * time.Minute)
 		got, err := w.sms.Send(w.Context(), m)
 		require.NoError(t, err)
@@ -25,20 +27,20 @@ func TestSendOnePart(t *testing.T) {
 		require.Equal(t, "10690000", s.source)
 		require.Equal(t, "8613800138001", s.dest)
 		require.Equal(t, []any{byte(0), byte(8), byte(1), "000000001000000R"}, []any{s.class, s.coding, s.receipt, s.validity})
-		require.Equal(t, reference(m.ID), s.ref)
+		require.Equal(t, sms.Reference(m.ID), s.ref)
 	})
 }
 
 func TestSendRefusesWhatCanNeverBe(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		m := notice(w, "a", "x")
+		m := smstest.Notice(w, "a", "x")
 		m.Expires = time.Now()
 		_, err := w.sms.Send(w.Context(), m)
 		require.ErrorIs(t, err, acquirer.ErrUndeliverable)
-		m = notice(w, "b", strings.Repeat("王", 67*maxParts+1))
+		m = smstest.Notice(w, "b", strings.Repeat("王", 67*sms.MaxParts+1))
 		_, err = w.sms.Send(w.Context(), m)
 		require.ErrorIs(t, err, acquirer.ErrUndeliverable)
-		m = notice(w, "c", "x")
+		m = smstest.Notice(w, "c", "x")
 		m.To, err = acquirer.NewAddress(acquirer.DeviceEmail, "li@example.org")
 		require.NoError(t, err)
 		_, err = w.sms.Send(w.Context(), m)
@@ -61,7 +63,7 @@ func TestStatusDecidesWhatBecomesOfANotice(t *testing.T) {
 			inWorld(t, func(_ *Config, s *centre) {
 				s.onSubmit = func(int, submitted) (data.CommandStatusType, string) { return c.status, "" }
 			}, func(w *world) {
-				_, err := w.sms.Send(w.Context(), notice(w, "a", "x"))
+				_, err := w.sms.Send(w.Context(), smstest.Notice(w, "a", "x"))
 				require.Error(t, err)
 				require.Equal(t, c.never, errors.Is(err, acquirer.ErrUndeliverable))
 				require.NotErrorIs(t, err, acquirer.ErrDeviceDown)
@@ -82,7 +84,7 @@ func TestThrottledIsWaitedFor(t *testing.T) {
 				return 0, "late"
 			}
 		}, func(w *world) {
-			got, err := w.sms.Send(w.Context(), notice(w, "a", "x"))
+			got, err := w.sms.Send(w.Context(), smstest.Notice(w, "a", "x"))
 			require.NoError(t, err)
 			require.Equal(t, "late", got.Reference)
 			var gaps []time.Duration
@@ -91,7 +93,7 @@ func TestThrottledIsWaitedFor(t *testing.T) {
 				gaps = append(gaps, s[i].at.Sub(s[i-1].at))
 			}
 			require.Equal(t, []time.Duration{750 * time.Millisecond, 1500 * time.Millisecond, 3 * time.Second}, gaps) // three quarters of 1, 2, 4 s
-			_, err = w.sms.Send(w.Context(), notice(w, "b", "x"))
+			_, err = w.sms.Send(w.Context(), smstest.Notice(w, "b", "x"))
 			require.NoError(t, err)
 			require.Less(t, time.Since(w.seen()[3].at), time.Second, "taken again: no pause is left")
 		})
@@ -104,7 +106,7 @@ func TestThrottledForTooLongIsForNow(t *testing.T) {
 	}, func(w *world) {
 		ctx, stop := context.WithTimeout(w.Context(), acquirer.SendTimeout)
 		defer stop()
-		_, err := w.sms.Send(ctx, notice(w, "a", "x"))
+		_, err := w.sms.Send(ctx, smstest.Notice(w, "a", "x"))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.NotErrorIs(t, err, acquirer.ErrUndeliverable)
 		require.LessOrEqual(t, len(w.seen()), 7)
@@ -121,9 +123,9 @@ func TestPauseStopsEverybody(t *testing.T) {
 		}
 	}, func(w *world) {
 		var all sync.WaitGroup
-		all.Go(func() { _, _ = w.sms.Send(w.Context(), notice(w, "a", "x")) })
+		all.Go(func() { _, _ = w.sms.Send(w.Context(), smstest.Notice(w, "a", "x")) })
 		synctest.Wait()
-		all.Go(func() { _, _ = w.sms.Send(w.Context(), notice(w, "b", "x")) })
+		all.Go(func() { _, _ = w.sms.Send(w.Context(), smstest.Notice(w, "b", "x")) })
 		all.Wait()
 		s := w.seen()
 		require.Len(t, s, 3)
@@ -140,7 +142,7 @@ func TestRateAndWindow(t *testing.T) {
 		start := time.Now()
 		var all sync.WaitGroup
 		for i := range 8 {
-			all.Go(func() { _, _ = w.sms.Send(w.Context(), notice(w, string(rune('a'+i)), "x")) })
+			all.Go(func() { _, _ = w.sms.Send(w.Context(), smstest.Notice(w, string(rune('a'+i)), "x")) })
 		}
 		time.Sleep(9 * time.Second)
 		require.Len(t, w.seen(), 3, "the window is full")
@@ -152,9 +154,9 @@ func TestRateAndWindow(t *testing.T) {
 
 func TestNoAnswerIsSentAgainUnderTheSameReference(t *testing.T) {
 	inWorld(t, func(_ *Config, s *centre) { s.mute = true }, func(w *world) {
-		m := notice(w, "632800000002-1", strings.Repeat("王", 100))
+		m := smstest.Notice(w, "632800000002-1", strings.Repeat("王", 100))
 		_, err := w.sms.Send(w.Context(), m)
-		require.ErrorIs(t, err, errSilent)
+		require.ErrorContains(t, err, "centre is silent")
 		require.NotErrorIs(t, err, acquirer.ErrUndeliverable)
 		w.set(func() { w.mute = false })
 		_, err = w.sms.Send(w.Context(), m)
@@ -177,7 +179,7 @@ func TestLongMessageGoesOnWhereItStopped(t *testing.T) {
 			return 0, "p" + string(rune('0'+n))
 		}
 	}, func(w *world) {
-		m := notice(w, "a", strings.Repeat("王", 67*3))
+		m := smstest.Notice(w, "a", strings.Repeat("王", 67*3))
 		_, err := w.sms.Send(w.Context(), m)
 		require.Error(t, err)
 		got, err := w.sms.Send(w.Context(), m)
@@ -199,7 +201,7 @@ func TestLongMessageGoesOnWhereItStopped(t *testing.T) {
 func TestDownIsSaidAtOnce(t *testing.T) {
 	inWorld(t, func(_ *Config, s *centre) { s.refuse = data.ESME_RINVPASWD }, func(w *world) {
 		start := time.Now()
-		_, err := w.sms.Send(w.Context(), notice(w, "a", "x"))
+		_, err := w.sms.Send(w.Context(), smstest.Notice(w, "a", "x"))
 		require.ErrorIs(t, err, acquirer.ErrDeviceDown)
 		require.Zero(t, time.Since(start))
 		require.Contains(t, w.logs.String(), "bind refused or closed: 0x0000000E ESME_RINVPASWD")
@@ -210,7 +212,7 @@ func TestDownIsSaidAtOnce(t *testing.T) {
 func TestLinkLostUnderASubmit(t *testing.T) {
 	inWorld(t, func(_ *Config, s *centre) { s.mute = true }, func(w *world) {
 		ended := make(chan error, 1)
-		go func() { _, err := w.sms.Send(w.Context(), notice(w, "a", "x")); ended <- err }()
+		go func() { _, err := w.sms.Send(w.Context(), smstest.Notice(w, "a", "x")); ended <- err }()
 		synctest.Wait()
 		w.cut(t)
 		require.ErrorIs(t, <-ended, acquirer.ErrDeviceDown)
@@ -226,15 +228,15 @@ func TestLinkLostUnderASubmit(t *testing.T) {
 
 func TestReceiptsOfOnePart(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		_, err := w.sms.Send(w.Context(), notice(w, "a", "x"))
+		_, err := w.sms.Send(w.Context(), smstest.Notice(w, "a", "x"))
 		require.NoError(t, err)
 		seq := w.deliver(t, mo{from: "8613800138001", class: 4, text: []byte("id:id-1 stat:ACCEPTD err:000")},
 			mo{from: "8613800138001", class: 4, tlv: append(tlv(tagReceiptedID, []byte("id-1\x00")...), tlv(tagMessageState, 2)...)})
 		synctest.Wait()
 		require.Equal(t, map[uint32]data.CommandStatusType{seq[0]: 0, seq[1]: 0}, w.statuses())
-		told := w.core.receipts()
+		told := w.core.Receipts()
 		require.Len(t, told, 1)
-		require.Equal(t, acquirer.Receipt{Device: "sms", Reference: "id-1", Delivered: true, Detail: "DELIVRD", At: told[0].At}, told[0])
+		require.Equal(t, acquirer.Receipt{Device: "sms", Notice: "a", Delivered: true, Detail: "DELIVRD", At: told[0].At}, told[0])
 	})
 }
 
@@ -255,7 +257,7 @@ func TestReceiptsOfALongMessage(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inWorld(t, nil, func(w *world) {
-				_, err := w.sms.Send(w.Context(), notice(w, "notice-1", strings.Repeat("王", 67*3)))
+				_, err := w.sms.Send(w.Context(), smstest.Notice(w, "notice-1", strings.Repeat("王", 67*3)))
 				require.NoError(t, err)
 				for i, s := range c.states {
 					seq := w.deliver(t, receiptOf("id-"+string(rune('1'+i)), s))
@@ -264,7 +266,7 @@ func TestReceiptsOfALongMessage(t *testing.T) {
 					require.Equal(t, statusOK, w.statuses()[seq[0]])
 				}
 				var got []bool
-				for _, r := range w.core.receipts() {
+				for _, r := range w.core.Receipts() {
 					require.Equal(t, "notice-1", r.Notice)
 					got = append(got, r.Delivered)
 				}
@@ -278,24 +280,24 @@ func TestReceiptsOfALongMessage(t *testing.T) {
 func TestReceiptThatCameTooEarly(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		n := 0
-		w.core.onStored = func(acquirer.Receipt) error {
+		w.core.OnStored(func(acquirer.Receipt) error {
 			if n++; n < 3 {
 				return acquirer.ErrNotFound
 			}
 			return nil
-		}
+		})
 		w.deliver(t, mo{from: "8613800138001", class: 4, text: []byte("id:7 stat:DELIVRD")})
 		synctest.Wait()
 		require.Empty(t, w.statuses(), "not acknowledged before it is stored")
 		time.Sleep(time.Second)
 		require.Equal(t, map[uint32]data.CommandStatusType{1: 0}, w.statuses())
-		require.Len(t, w.core.receipts(), 1)
+		require.Len(t, w.core.Receipts(), 1)
 	})
 }
 
 func TestReceiptThatNobodyWaitsFor(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		w.core.onStored = func(acquirer.Receipt) error { return acquirer.ErrNotFound }
+		w.core.OnStored(func(acquirer.Receipt) error { return acquirer.ErrNotFound })
 		w.deliver(t, mo{from: "8613800138001", class: 4, text: []byte("id:7 stat:DELIVRD")})
 		time.Sleep(7 * time.Second)
 		require.Equal(t, map[uint32]data.CommandStatusType{1: 0}, w.statuses(), "else it would come for ever")
@@ -304,14 +306,12 @@ func TestReceiptThatNobodyWaitsFor(t *testing.T) {
 
 func TestReceiptThatCannotBeStored(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		w.core.onStored = func(acquirer.Receipt) error { return errors.New("busy") }
+		w.core.OnStored(func(acquirer.Receipt) error { return errors.New("busy") })
 		w.deliver(t, mo{from: "8613800138001", class: 4, text: []byte("id:7 stat:DELIVRD")}, mo{from: "8613800138001", class: 4, text: []byte("nothing")},
 			mo{from: "8613800138001", class: 0x20, text: []byte("news")})
 		synctest.Wait()
 		require.Equal(t, map[uint32]data.CommandStatusType{1: statusLater, 2: statusNever, 3: statusOK}, w.statuses())
-		w.core.mu.Lock()
-		w.core.onStored = func(acquirer.Receipt) error { return acquirer.ErrStore }
-		w.core.mu.Unlock()
+		w.core.OnStored(func(acquirer.Receipt) error { return acquirer.ErrStore })
 		w.deliver(t, mo{from: "8613800138001", class: 4, text: []byte("id:8 stat:DELIVRD")})
 		synctest.Wait()
 		require.NotEqual(t, statusOK, w.statuses()[4])

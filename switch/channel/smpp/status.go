@@ -3,7 +3,7 @@ package smpp
 import (
 	"fmt"
 
-	acquirer "example.com/ringback/switch"
+	"example.com/ringback/switch/channel/sms"
 	"github.com/linxGnu/gosmpp/data"
 )
 
@@ -16,28 +16,21 @@ const (
 	statusReject = data.ESME_RX_R_APPN
 )
 
-// throttled reports whether the centre says that it got too much at once.
-func throttled(s data.CommandStatusType) bool {
-	return s == data.ESME_RTHROTTLED || s == data.ESME_RMSGQFUL
-}
+var answers = [...]data.CommandStatusType{sms.Taken: statusOK, sms.Later: statusLater, sms.Never: statusNever, sms.Reject: statusReject}
 
-// permanent reports whether the centre will never take the message for this receiver. All others may pass, also those
-// that come of a wrong configuration: an operator can mend them before the notice goes to the next device.
-func permanent(s data.CommandStatusType) bool {
+// fate says what a status means for a part. All that is neither too much nor for ever may pass, also what comes of a wrong
+// configuration: an operator can mend it before the notice goes to the next device.
+func fate(s data.CommandStatusType) sms.Fate {
 	switch s {
+	case data.ESME_ROK:
+		return sms.Accepted
+	case data.ESME_RTHROTTLED, data.ESME_RMSGQFUL:
+		return sms.TooMuch
 	case data.ESME_RINVDSTADR, data.ESME_RINVDSTTON, data.ESME_RINVDSTNPI, data.ESME_RINVADR, data.ESME_RINVMSGLEN,
 		data.ESME_RINVEXPIRY, data.ESME_RX_P_APPN, data.ESME_RX_R_APPN:
-		return true
+		return sms.Undeliverable
 	}
-	return false
-}
-
-// refused makes the error of a submit_sm that was answered with a status.
-func refused(s data.CommandStatusType) error {
-	if permanent(s) {
-		return fmt.Errorf("centre refused: %s: %w", statusText(s), acquirer.ErrUndeliverable)
-	}
-	return fmt.Errorf("centre refused: %s", statusText(s))
+	return sms.Failed
 }
 
 // statusText names a command_status as the standard does, and others by number only.

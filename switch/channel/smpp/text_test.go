@@ -8,6 +8,7 @@ import (
 	"unicode/utf16"
 
 	acquirer "example.com/ringback/switch"
+	"example.com/ringback/switch/channel/sms"
 	"github.com/stretchr/testify/require"
 )
 
@@ -37,15 +38,15 @@ func TestSplitAtEveryBorder(t *testing.T) {
 		{"nothing but pairs", strings.Repeat("𬇕", 36), GSM7, 8, []int{132, 12}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := split(c.text, c.alphabet, 9, maxParts)
+			got, err := encode(c.text, c.alphabet).Parts(9, sms.MaxParts)
 			require.NoError(t, err)
 			var sizes []int
 			var whole []byte
 			for i, p := range got {
-				require.Equal(t, c.coding, p.coding)
-				require.Equal(t, len(got) > 1, p.header)
-				b := p.text
-				if p.header {
+				require.Equal(t, c.coding, p.Coding)
+				require.Equal(t, len(got) > 1, p.Header)
+				b := p.Text
+				if p.Header {
 					require.Equal(t, []byte{5, 0, 3, 9, byte(len(got)), byte(i + 1)}, b[:6])
 					b = b[6:]
 				}
@@ -61,12 +62,12 @@ func TestSplitAtEveryBorder(t *testing.T) {
 }
 
 func TestSplitHasALimit(t *testing.T) {
-	got, err := split(strings.Repeat("王", 67*maxParts), GSM7, 1, maxParts)
+	got, err := encode(strings.Repeat("王", 67*sms.MaxParts), GSM7).Parts(1, sms.MaxParts)
 	require.NoError(t, err)
-	require.Len(t, got, maxParts)
-	_, err = split(strings.Repeat("王", 67*maxParts+1), GSM7, 1, maxParts)
+	require.Len(t, got, sms.MaxParts)
+	_, err = encode(strings.Repeat("王", 67*sms.MaxParts+1), GSM7).Parts(1, sms.MaxParts)
 	require.ErrorIs(t, err, acquirer.ErrUndeliverable)
-	got, err = split(strings.Repeat("𬇕", 250), GSM7, 1, maxParts) // 500 units, the longest notice of such signs
+	got, err = encode(strings.Repeat("𬇕", 250), GSM7).Parts(1, sms.MaxParts) // 500 units, the longest notice of such signs
 	require.NoError(t, err)
 	require.Len(t, got, 8)
 }
@@ -111,7 +112,7 @@ func TestDecodeTextIsStrict(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := decodeText(c.coding, []byte(c.in), c.alphabet)
 			if c.bad {
-				require.ErrorIs(t, err, errText)
+				require.ErrorIs(t, err, sms.ErrText)
 				return
 			}
 			require.NoError(t, err)
@@ -129,33 +130,33 @@ func TestPartOf(t *testing.T) {
 		class byte
 		text  string
 		tlv   map[uint16][]byte
-		want  concat
+		want  sms.Concat
 		rest  string
 		bad   bool
 	}{
-		{"whole", 0, "abc", nil, concat{}, "abc", false},
-		{"8 bits", 0x40, "\x05\x00\x03\x07\x03\x02abc", nil, concat{7, false, 3, 2}, "abc", false},
-		{"16 bits", 0x40, "\x06\x08\x04\x01\x07\x03\x02abc", nil, concat{0x107, true, 3, 2}, "abc", false},
-		{"another element first", 0x40, "\x08\x70\x01\xff\x00\x03\x07\x03\x02abc", nil, concat{7, false, 3, 2}, "abc", false},
-		{"header without parts", 0x40, "\x03\x70\x01\xffabc", nil, concat{}, "abc", false},
-		{"parameters", 0, "abc", sar(0x1234, 2, 1), concat{0x1234, true, 2, 1}, "abc", false},
-		{"one of one", 0x40, "\x05\x00\x03\x07\x01\x01abc", nil, concat{}, "abc", false},
-		{"as many as go", 0x40, "\x05\x00\x03\x07\x0a\x0aabc", nil, concat{7, false, 10, 10}, "abc", false},
-		{"more", 0x40, "\x05\x00\x03\x07\x0b\x01abc", nil, concat{}, "", true},
-		{"part 0", 0x40, "\x05\x00\x03\x07\x03\x00abc", nil, concat{}, "", true},
-		{"part behind the last", 0x40, "\x05\x00\x03\x07\x03\x04abc", nil, concat{}, "", true},
-		{"of none", 0x40, "\x05\x00\x03\x07\x00\x01abc", nil, concat{}, "", true},
-		{"no header", 0x40, "", nil, concat{}, "", true},
-		{"header overruns", 0x40, "\x05\x00\x03\x07\x03", nil, concat{}, "", true},
-		{"header of 255", 0x40, "\xff" + strings.Repeat("\x70\x00", 130), nil, concat{}, "", true},
-		{"element overruns", 0x40, "\x05\x00\x04\x07\x03\x02abc", nil, concat{}, "", true},
-		{"element cut", 0x40, "\x01\x00abc", nil, concat{}, "", true},
-		{"twice", 0x40, "\x0a\x00\x03\x07\x03\x02\x00\x03\x07\x03\x02abc", nil, concat{}, "", true},
-		{"ports", 0x40, "\x06\x05\x04\x0b\x84\x23\xf0abc", nil, concat{}, "", true},
-		{"language table", 0x40, "\x03\x24\x01\x01abc", nil, concat{}, "", true},
-		{"header and parameters", 0x40, "\x05\x00\x03\x07\x03\x02abc", sar(1, 2, 1), concat{}, "", true},
-		{"parameter missing", 0, "abc", map[uint16][]byte{tagSarRef: {0, 1}}, concat{}, "", true},
-		{"parameter short", 0, "abc", map[uint16][]byte{tagSarRef: {1}, tagSarTotal: {2}, tagSarSeq: {1}}, concat{}, "", true},
+		{"whole", 0, "abc", nil, sms.Concat{}, "abc", false},
+		{"8 bits", 0x40, "\x05\x00\x03\x07\x03\x02abc", nil, sms.Concat{Ref: 7, Wide: false, Total: 3, Seq: 2}, "abc", false},
+		{"16 bits", 0x40, "\x06\x08\x04\x01\x07\x03\x02abc", nil, sms.Concat{Ref: 0x107, Wide: true, Total: 3, Seq: 2}, "abc", false},
+		{"another element first", 0x40, "\x08\x70\x01\xff\x00\x03\x07\x03\x02abc", nil, sms.Concat{Ref: 7, Wide: false, Total: 3, Seq: 2}, "abc", false},
+		{"header without parts", 0x40, "\x03\x70\x01\xffabc", nil, sms.Concat{}, "abc", false},
+		{"parameters", 0, "abc", sar(0x1234, 2, 1), sms.Concat{Ref: 0x1234, Wide: true, Total: 2, Seq: 1}, "abc", false},
+		{"one of one", 0x40, "\x05\x00\x03\x07\x01\x01abc", nil, sms.Concat{}, "abc", false},
+		{"as many as go", 0x40, "\x05\x00\x03\x07\x0a\x0aabc", nil, sms.Concat{Ref: 7, Wide: false, Total: 10, Seq: 10}, "abc", false},
+		{"more", 0x40, "\x05\x00\x03\x07\x0b\x01abc", nil, sms.Concat{}, "", true},
+		{"part 0", 0x40, "\x05\x00\x03\x07\x03\x00abc", nil, sms.Concat{}, "", true},
+		{"part behind the last", 0x40, "\x05\x00\x03\x07\x03\x04abc", nil, sms.Concat{}, "", true},
+		{"of none", 0x40, "\x05\x00\x03\x07\x00\x01abc", nil, sms.Concat{}, "", true},
+		{"no header", 0x40, "", nil, sms.Concat{}, "", true},
+		{"header overruns", 0x40, "\x05\x00\x03\x07\x03", nil, sms.Concat{}, "", true},
+		{"header of 255", 0x40, "\xff" + strings.Repeat("\x70\x00", 130), nil, sms.Concat{}, "", true},
+		{"element overruns", 0x40, "\x05\x00\x04\x07\x03\x02abc", nil, sms.Concat{}, "", true},
+		{"element cut", 0x40, "\x01\x00abc", nil, sms.Concat{}, "", true},
+		{"twice", 0x40, "\x0a\x00\x03\x07\x03\x02\x00\x03\x07\x03\x02abc", nil, sms.Concat{}, "", true},
+		{"ports", 0x40, "\x06\x05\x04\x0b\x84\x23\xf0abc", nil, sms.Concat{}, "", true},
+		{"language table", 0x40, "\x03\x24\x01\x01abc", nil, sms.Concat{}, "", true},
+		{"header and parameters", 0x40, "\x05\x00\x03\x07\x03\x02abc", sar(1, 2, 1), sms.Concat{}, "", true},
+		{"parameter missing", 0, "abc", map[uint16][]byte{tagSarRef: {0, 1}}, sms.Concat{}, "", true},
+		{"parameter short", 0, "abc", map[uint16][]byte{tagSarRef: {1}, tagSarTotal: {2}, tagSarSeq: {1}}, sms.Concat{}, "", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, rest, err := partOf(deliver{class: c.class, text: []byte(c.text), tlv: c.tlv})
@@ -206,7 +207,7 @@ func TestDecodeReceipt(t *testing.T) {
 	r, err := decodeReceipt(wide)
 	require.NoError(t, err)
 	require.Equal(t, "0123", r.id)
-	for _, bad := range []string{"", "stat:DELIVRD", "id: stat:DELIVRD", "id:" + strings.Repeat("1", maxReference+1)} {
+	for _, bad := range []string{"", "stat:DELIVRD", "id: stat:DELIVRD", "id:" + strings.Repeat("1", sms.MaxReference+1)} {
 		_, err := decodeReceipt(deliver{text: []byte(bad)})
 		require.ErrorIs(t, err, errPDU, bad)
 	}
@@ -217,8 +218,7 @@ func TestReceiptIDs(t *testing.T) {
 		ids      ReceiptIDs
 		in, want string
 	}{{SameIDs, "1A", "1A"}, {HexIDs, "1A", "26"}, {HexIDs, "ffffffffffffffffff", "4722366482869645213695"}, {HexIDs, "x-1", "x-1"}} {
-		s := New(Config{ReceiptIDs: c.ids})
-		require.Equal(t, c.want, s.receiptID(c.in))
+		require.Equal(t, c.want, newProtocol(Config{ReceiptIDs: c.ids}).receiptID(c.in))
 	}
 }
 
@@ -233,17 +233,6 @@ func TestValidity(t *testing.T) {
 		require.Len(t, c.want, 16)
 	}
 	require.Empty(t, validity(now, time.Time{}))
-}
-
-func TestMobile(t *testing.T) {
-	for _, c := range []struct {
-		in, want string
-	}{{"13800138001", "13800138001"}, {"8613800138001", "13800138001"}, {"+8613800138001", "13800138001"}, {"008613800138001", "13800138001"},
-		{"95588", ""}, {"10690000", ""}, {"ICBC", ""}, {"", ""}, {"85213800138001", ""}, {"1380013800", ""}, {"86138001380011", ""}} {
-		got, ok := mobile(c.in)
-		require.Equal(t, c.want, got)
-		require.Equal(t, c.want != "", ok)
-	}
 }
 
 // FuzzDeliver: no bytes that a centre may send break what reads them, and what is read stays within its bounds.
@@ -269,7 +258,7 @@ func FuzzDeliver(f *testing.F) {
 		if err != nil {
 			return
 		}
-		require.True(t, c.total == 0 || c.seq >= 1 && c.seq <= c.total && c.total <= maxInParts)
+		require.True(t, c.Total == 0 || c.Seq >= 1 && c.Seq <= c.Total && c.Total <= sms.MaxInParts)
 		require.LessOrEqual(t, len(text), len(b))
 		if s, err := decodeText(d.coding, text, GSM7); err == nil {
 			require.True(t, len(s) <= 3*len(text))

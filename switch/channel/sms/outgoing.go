@@ -1,4 +1,4 @@
-package smpp
+package sms
 
 import (
 	"sync"
@@ -7,9 +7,10 @@ import (
 	acquirer "example.com/ringback/switch"
 )
 
-// outgoing remembers which parts of a long message the centre has taken, and what became of them: a message that is sent
-// again goes on where it stopped, and it is delivered when all of its parts are. It lives in memory. After a restart the
-// receipt of the last part, whose name the outbox keeps, decides alone.
+// outgoing remembers which parts of a message the centre has taken, and what became of them: a message that is sent
+// again goes on where it stopped, also when the last answer came after its try was over, and it is delivered when all of
+// its parts are. It lives in memory. After a restart the receipt of the last part, whose name the outbox keeps, decides
+// alone.
 type outgoing struct {
 	most int
 	life time.Duration
@@ -20,7 +21,7 @@ type outgoing struct {
 	order    []*sending // the oldest first
 }
 
-// sending is one long message on its way.
+// sending is one message on its way.
 type sending struct {
 	notice string
 	text   uint64 // which text was cut into the parts
@@ -35,11 +36,12 @@ func newOutgoing(l Limits) *outgoing {
 	return &outgoing{most: l.Outgoing, life: l.OutgoingFor, byNotice: map[string]*sending{}, byID: map[string]*sending{}}
 }
 
-// begin returns what is known of a message: nothing when its text was another one.
+// begin returns what is known of a message: nothing when its text was another one, or when its outcome was given out and an
+// operator has it sent once more.
 func (o *outgoing) begin(notice string, text uint64, total int, now time.Time) *sending {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if s := o.byNotice[notice]; s != nil && s.text == text && s.total == total {
+	if s := o.byNotice[notice]; s != nil && s.text == text && s.total == total && !s.told {
 		return s
 	}
 	o.forget(now)
@@ -90,7 +92,7 @@ func (o *outgoing) done(s *sending) (parts int, last string) {
 type outcome byte
 
 const (
-	outcomeUnknown outcome = iota // the part is of no long message that is known
+	outcomeUnknown outcome = iota // the part is of no message that is known
 	outcomeOpen                   // other parts are still to come, or the outcome was given out
 	outcomeHere                   // all parts arrived
 	outcomeLost                   // this one did not
@@ -128,7 +130,7 @@ func (o *outgoing) told(notice string) {
 
 // handed is the device's word about a message of which the centre has all parts.
 func handed(id string) acquirer.Handed {
-	if len(id) > maxReference {
+	if len(id) > MaxReference {
 		return acquirer.Handed{}
 	}
 	return acquirer.Handed{Reference: id}

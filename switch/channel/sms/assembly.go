@@ -1,26 +1,24 @@
-package smpp
+package sms
 
 import (
 	"sync"
 	"time"
-
-	"github.com/linxGnu/gosmpp/data"
 )
 
-// held is a deliver_sm that waits for its response.
+// held is a delivery that waits for its answer.
 type held struct {
-	link *link
-	seq  int32
+	link  *link
+	write func(Verdict) []byte
 }
 
 // respond answers; false: its link has ended, and the centre will send the same again.
-func (h held) respond(status data.CommandStatusType) bool { return h.link.respond(h.seq, status) }
+func (h held) respond(v Verdict) bool { return h.link.put(h.write(v), nil) }
 
 // messageKey names a long message as its parts do. Eight-bit references come round after 256 messages of a handset, so
 // that everything else that the parts share belongs to the name.
 type messageKey struct {
 	source, dest Party
-	concat       // seq is 0
+	Concat       // Seq is 0
 	coding       byte
 }
 
@@ -45,6 +43,7 @@ type assembly struct {
 type gathered struct {
 	key     messageKey
 	parts   [][]byte
+	own     string // the centre's name for the first part
 	missing int
 	waiting []heldPart
 	answer  time.Time // when those that wait are refused for now
@@ -69,40 +68,46 @@ func newAssembly(l Limits, early bool) *assembly {
 
 // add takes a part. whole is the message when all parts of it are there: the caller must call finish for it. Else the part
 // was dealt with.
-func (a *assembly) add(key messageKey, part byte, text []byte, h held, now time.Time) (whole *gathered) {
+func (a *assembly) add(m Message, h held, now time.Time) (whole *gathered) {
+	key := messageKey{m.Source, m.Dest, m.Concat, m.Coding}
+	key.Seq = 0
 	a.mu.Lock()
-	whole, status, respond := a.put(key, part, text, h, now)
+	whole, v, respond := a.put(key, m, h, now)
 	a.mu.Unlock()
 	if respond {
-		h.respond(status)
+		h.respond(v)
 	}
 	return whole
 }
 
 // put is add under mu.
-func (a *assembly) put(key messageKey, part byte, text []byte, h held, now time.Time) (whole *gathered, status data.CommandStatusType, respond bool) {
-	if a.pay(key, part, text, now) {
-		return nil, statusOK, true
+func (a *assembly) put(key messageKey, m Message, h held, now time.Time) (whole *gathered, v Verdict, respond bool) {
+	part := m.Concat.Seq
+	if a.pay(key, part, m.Text, now) {
+		return nil, Taken, true
 	}
 	g := a.open[key]
 	if g == nil {
 		if g = a.begin(key, now); g == nil {
-			return nil, statusLater, true
+			return nil, Later, true
 		}
 	}
 	old := g.parts[part-1]
 	switch {
 	case old == nil:
-		g.parts[part-1] = text
+		g.parts[part-1] = m.Text
 		g.missing--
-	case string(old) != string(text): // another message under the same name: when this one has gone
-		return nil, statusLater, true
+	case string(old) != string(m.Text): // another message under the same name: when this one has gone
+		return nil, Later, true
+	}
+	if part == 1 {
+		g.own = m.Own
 	}
 	if a.early && g.missing > 0 {
-		return nil, statusOK, true
+		return nil, Taken, true
 	}
 	if len(g.waiting) >= maxHeld {
-		return nil, statusLater, true
+		return nil, Later, true
 	}
 	if len(g.waiting) == 0 {
 		g.answer = now.Add(a.limits.Hold)
@@ -131,7 +136,7 @@ func (a *assembly) begin(key messageKey, now time.Time) *gathered {
 	if len(a.open) >= a.limits.Unfinished || a.perSender[key.source] >= a.limits.PerSender {
 		return nil
 	}
-	g := &gathered{key: key, parts: make([][]byte, key.total), missing: int(key.total), until: now.Add(a.limits.PartsFor)}
+	g := &gathered{key: key, parts: make([][]byte, key.Total), missing: int(key.Total), until: now.Add(a.limits.PartsFor)}
 	a.open[key] = g
 	a.perSender[key.source]++
 	return g
@@ -146,11 +151,11 @@ func (g *gathered) text() (b []byte) {
 }
 
 // finish answers the parts of a whole message. One that shall come again is kept, so that any of its parts is enough.
-func (a *assembly) finish(g *gathered, status data.CommandStatusType, now time.Time) {
+func (a *assembly) finish(g *gathered, v Verdict, now time.Time) {
 	a.mu.Lock()
 	waiting := g.waiting
 	g.waiting, g.working = nil, false
-	if status != statusLater {
+	if v != Later {
 		a.remove(g)
 	}
 	a.mu.Unlock()
@@ -159,11 +164,11 @@ func (a *assembly) finish(g *gathered, status data.CommandStatusType, now time.T
 		open[byte(i+1)] = fingerprint(string(p))
 	}
 	for _, h := range waiting {
-		if h.respond(status) {
+		if h.respond(v) {
 			delete(open, h.part)
 		}
 	}
-	if status != statusLater && !a.early && len(open) > 0 {
+	if v != Later && !a.early && len(open) > 0 {
 		a.owe(g.key, debt{open, now.Add(a.limits.PartsFor)})
 	}
 }
@@ -206,7 +211,7 @@ func (a *assembly) sweep(now time.Time) (forgotten int) {
 	}
 	a.mu.Unlock()
 	for _, h := range late {
-		h.respond(statusLater)
+		h.respond(Later)
 	}
 	return forgotten
 }
@@ -223,6 +228,6 @@ func (a *assembly) release() {
 	}
 	a.mu.Unlock()
 	for _, h := range late {
-		h.respond(statusLater)
+		h.respond(Later)
 	}
 }
