@@ -6,6 +6,7 @@ require (
 	blitiri.com.ar/go/spf v1.5.1 // indirect
 	github.com/alecthomas/kong v1.17.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
+	github.com/bigwhite/gocmpp v0.0.0-20211222141015-e6111341341a // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/chmike/cmac-go v1.1.0 // indirect
 	github.com/chromedp/cdproto v0.0.0-20260321001828-e3e3800016bc // indirect

@@ -12,7 +12,10 @@ type held struct {
 }
 
 // respond answers; false: its link has ended, and the centre will send the same again.
-func (h held) respond(v Verdict) bool { return h.link.put(h.write(v), nil) }
+func (h held) respond(v Verdict) bool {
+	b := h.write(v)
+	return b == nil || h.link.put(b, nil)
+}
 
 // messageKey names a long message as its parts do. Eight-bit references come round after 256 messages of a handset, so
 // that everything else that the parts share belongs to the name.

@@ -94,20 +94,33 @@ func (l *link) fly(f *flight) {
 func (l *link) await(f *flight) (Result, error) {
 	t := time.NewTimer(l.limits.Answer)
 	defer t.Stop()
-	for range l.limits.Sends {
+	for sent := range l.limits.Sends {
 		t.Reset(l.limits.Answer)
 		if !l.put(f.frame, t.C) {
 			return Result{}, errDown
 		}
 		select {
 		case r := <-f.answer:
-			return r, nil
+			return f.settled(r, sent > 0), nil
 		case <-l.down:
 			return Result{}, errDown
 		case <-t.C:
 		}
 	}
 	return Result{}, errSilent
+}
+
+// settled says what a result is when the frame went once or, again, more often.
+func (f *flight) settled(r Result, again bool) Result {
+	switch {
+	case r.Fate != Double:
+	case again:
+		f.taken("") // under a name that nobody learned
+		r.Fate = Accepted
+	default:
+		r.Fate = Failed
+	}
+	return r
 }
 
 // settle gives an answer to who waits for it.

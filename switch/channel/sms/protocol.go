@@ -63,6 +63,9 @@ const (
 	TooMuch                   // the centre gets too much at once: the same again, after a pause of all
 	Undeliverable             // never for this receiver
 	Failed                    // not now
+	// Double: the centre has had the number of the frame before. It is Accepted when the frame went more than once, for then
+	// the centre has it, and Failed else.
+	Double
 )
 
 // Result is the answer to a submit.
@@ -93,7 +96,7 @@ type Party struct {
 
 // Delivery is what the centre brings: a malformed one, a receipt or a message. Slices belong to whoever gets it.
 type Delivery struct {
-	// Respond writes the answer.
+	// Respond writes the answer; nil: there is none.
 	Respond func(Verdict) []byte
 	// Wrong says why nothing can be done with it, without a part of it. Empty: it is whole.
 	Wrong   string
