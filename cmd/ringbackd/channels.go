@@ -65,7 +65,7 @@ func (c *ChannelsConfig) paths() []*string {
 // missing names what is wrong with the files that the channels need, for the verb check.
 func (c ChannelsConfig) missing() (err error) {
 	if c.SMS.on() {
-		if _, failed := c.SMS.fill(); failed != nil {
+		if failed := c.SMS.ready(); failed != nil {
 			err = fmt.Errorf("channels.sms: %w", failed)
 		}
 	}

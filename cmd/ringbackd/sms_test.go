@@ -78,6 +78,7 @@ func TestChannelsConfigIsChecked(t *testing.T) {
 	base, err := os.ReadFile(filepath.Join(dir, "ringbackd.yaml"))
 	require.NoError(t, err)
 	const sms = "channels: {sms: {centres: [\"127.0.0.1:2775\"], system_id: a, source: \"1069\", password_file: good"
+	const cmpp = "channels: {sms: {protocol: cmpp3, centres: [\"127.0.0.1:7890\"], system_id: \"901234\", source: \"1069\", password_file: good"
 	for _, c := range []struct{ add, err string }{
 		{sms + "}}", ""}, {"channels: {webhook: {enabled: true, secrets_file: secrets, allow_networks: [10.20.0.0/16]}}", ""},
 		{strings.Replace(sms, "good", "open", 1) + "}}", "may be read by others"},
@@ -90,6 +91,13 @@ func TestChannelsConfigIsChecked(t *testing.T) {
 		{sms + ", system_type: 0123456789abc}}", "channels.sms.system_type"},
 		{sms + ", alphabet: utf8}}", "oneof"}, {sms + ", rate: 0}}", "rate"}, {sms + ", prefix: \"+86\"}}", "prefix"}, {sms + ", unknown: 1}}", "unknown"},
 		{sms + ", tls: true, ca_file: good}}", "no certificate"},
+		{cmpp + "}}", ""}, {strings.Replace(cmpp, "good", "long", 1) + ", service: SVC, fee_type: \"02\", any_gateway: true}}", ""},
+		{strings.Replace(cmpp, "901234", "90123", 1) + "}}", "channels.sms.system_id: the SP_Id, 6 characters"},
+		{strings.Replace(cmpp, "cmpp3", "cmpp2", 1) + ", service: \"01234567890\"}}", "channels.sms.service"},
+		{strings.Replace(cmpp, "cmpp3", "cmpp4", 1) + "}}", "oneof"},
+		{cmpp + ", alphabet: latin1}}", "channels.sms.alphabet: means nothing with protocol cmpp3"},
+		{sms + ", fee_code: \"10\"}}", "channels.sms.fee_code: means nothing with protocol smpp"},
+		{cmpp + ", sends: 0}}", "sends"}, {cmpp + ", window: 256}}", "window"},
 		{sms + "}}\nnotices: {number: [spool]}", "sms is not in it"},
 		{"channels: {webhook: {enabled: true, secrets_file: twice}}", "stands there twice"},
 		{"channels: {webhook: {enabled: true, secrets_file: short}}", "line 1: want a host"},
@@ -137,8 +145,8 @@ func TestSMSOverTLS(t *testing.T) {
 		ca   string
 		good bool
 	}{{ca, true}, {"", false}} {
-		f, err := SMSConfig{Centres: []string{l.Addr().String()}, TLS: true, CAFile: c.ca, PasswordFile: password}.fill()
-		require.NoError(t, err)
+		section := SMSConfig{Protocol: "smpp", Centres: []string{l.Addr().String()}, TLS: true, CAFile: c.ca, PasswordFile: password}
+		require.NoError(t, section.ready())
 		accepted := make(chan error, 1)
 		go func() {
 			conn, err := l.Accept()
@@ -148,7 +156,7 @@ func TestSMSOverTLS(t *testing.T) {
 			}
 			accepted <- err
 		}()
-		conn, err := f.Dial(t.Context(), l.Addr().String())
+		conn, err := section.dial(t.Context(), l.Addr().String())
 		require.Equal(t, c.good, err == nil, err)
 		if err == nil {
 			require.NoError(t, conn.Close())

@@ -3,27 +3,31 @@ package cmpp
 import (
 	"context"
 	"encoding/binary"
-	"encoding/hex"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
-	"example.com/ringback/switch/channel/sms"
 	"example.com/ringback/switch/channel/sms/smstest"
 	"github.com/stretchr/testify/require"
 )
 
-// tape keeps what goes over a connection, as the packets of a capture.
+// tape keeps what goes over a connection, as a capture in which each frame is a packet.
 type tape struct {
 	net.Conn
-	mu   *sync.Mutex
-	file *[]byte
-	sent *[2]uint32 // bytes so far: ours, the gateway's
+	*reel
+}
+
+type reel struct {
+	mu   sync.Mutex
+	file []byte
+	rest [2][]byte // of a frame that is not whole: ours, the gateway's
+	sent [2]uint32
 }
 
 func (c tape) Read(b []byte) (int, error) {
@@ -37,31 +41,41 @@ func (c tape) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// add writes a record of the capture: IPv4 and TCP without checksums, from port 40000 to port 7890 or back.
-func (c tape) add(from int, b []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(b) == 0 {
-		return
+// add cuts what came into frames.
+func (r *reel) add(from int, b []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rest[from] = append(r.rest[from], b...)
+	for len(r.rest[from]) >= 4 {
+		n := int(binary.BigEndian.Uint32(r.rest[from]))
+		if len(r.rest[from]) < n {
+			return
+		}
+		r.record(from, r.rest[from][:n])
+		r.rest[from] = r.rest[from][n:]
 	}
-	if *c.file == nil {
+}
+
+// record writes a packet of the capture: IPv4 and TCP without checksums, from port 40000 to port 7890 or back.
+func (r *reel) record(from int, b []byte) {
+	if r.file == nil {
 		head := []byte{0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0}
-		*c.file = binary.LittleEndian.AppendUint32(head, 101) // begins with the IP header
+		r.file = binary.LittleEndian.AppendUint32(head, 101) // a packet begins with its IP header
 	}
 	ports := [2]uint16{40000, 7890}
 	p := append([]byte{0x45, 0}, binary.BigEndian.AppendUint16(nil, uint16(40+len(b)))...)
 	p = append(p, 0, 0, 0, 0, 64, 6, 0, 0, 127, 0, 0, byte(1+from), 127, 0, 0, byte(2-from))
 	p = binary.BigEndian.AppendUint16(p, ports[from])
 	p = binary.BigEndian.AppendUint16(p, ports[1-from])
-	p = binary.BigEndian.AppendUint32(p, 1+c.sent[from])
-	p = binary.BigEndian.AppendUint32(p, 1+c.sent[1-from])
+	p = binary.BigEndian.AppendUint32(p, 1+r.sent[from])
+	p = binary.BigEndian.AppendUint32(p, 1+r.sent[1-from])
 	p = append(p, 0x50, 0x18, 0xff, 0xff, 0, 0, 0, 0)
 	p = append(p, b...)
-	c.sent[from] += uint32(len(b))
-	f := append(*c.file, make([]byte, 8)...)
-	f = binary.LittleEndian.AppendUint32(f, uint32(len(p)))
-	f = binary.LittleEndian.AppendUint32(f, uint32(len(p)))
-	*c.file = append(f, p...)
+	r.sent[from] += uint32(len(b))
+	r.file = append(r.file, make([]byte, 8)...)
+	r.file = binary.LittleEndian.AppendUint32(r.file, uint32(len(p)))
+	r.file = binary.LittleEndian.AppendUint32(r.file, uint32(len(p)))
+	r.file = append(r.file, p...)
 }
 
 // The dissector of Wireshark, which knows 3.0 only, reads a whole session as we mean it.
@@ -71,15 +85,12 @@ func TestTsharkReadsTheSession(t *testing.T) {
 	}
 	p := startPeer(t, V30, "127.0.0.1:0")
 	p.receipt = "DELIVRD"
-	var mu sync.Mutex
-	var file []byte
-	var sent [2]uint32
-	core := &smstest.Core{}
-	s, _, stop := p.join(core, func(c *Config) {
+	r := &reel{}
+	s, _, stop := p.join(&smstest.Core{}, func(c *Config) {
 		c.Dial = func(ctx context.Context, addr string) (net.Conn, error) {
 			var d net.Dialer
 			conn, err := d.DialContext(ctx, "tcp", addr)
-			return tape{Conn: conn, mu: &mu, file: &file, sent: &sent}, err
+			return tape{conn, r}, err
 		}
 	})
 	p.await("login")
@@ -90,55 +101,41 @@ func TestTsharkReadsTheSession(t *testing.T) {
 	p.deliver(mo{id: 77, from: smstest.Number, format: 8, text: []byte("\x5e\x2e\x52\xa9")})
 	p.await("answer 0")
 	stop()
-	mu.Lock()
 	capture := filepath.Join(t.TempDir(), "cmpp.pcap")
-	require.NoError(t, os.WriteFile(capture, file, 0o600))
-	mu.Unlock()
+	require.NoError(t, os.WriteFile(capture, r.file, 0o600))
 
-	require.Empty(t, tshark(t, capture, "_ws.malformed", "frame.number"))
-	require.Equal(t, [][]string{{"901234", "03.00"}}, tshark(t, capture, "cmpp.Command_Id==1", "cmpp.connect.Source_Addr", "cmpp.Version"))
-	require.Equal(t, [][]string{{"0"}}, tshark(t, capture, "cmpp.Command_Id==0x80000001", "cmpp.connect_resp.Status"))
-	rows := tshark(t, capture, "cmpp.Command_Id==4", "cmpp.submit.Pk_total", "cmpp.submit.Pk_number", "cmpp.TP_udhi", "cmpp.Msg_Fmt",
-		"cmpp.submit.Registered_Delivery", "cmpp.submit.Msg_src", "cmpp.submit.Src_Id", "cmpp.Dest_terminal_Id", "cmpp.submit.FeeType", "cmpp.Msg_Length")
-	for i, want := range []string{"140", "80"} {
-		require.Equal(t, []string{"2", string('1' + rune(i)), "1", "8", "1", "901234", "10690000", smstest.Number, "01", want}, rows[i])
-	}
-	require.Equal(t, [][]string{{"0"}, {"0"}}, tshark(t, capture, "cmpp.Command_Id==0x80000004", "cmpp.submit_resp.Result"))
-	require.Equal(t, text, tsharkText(t, capture))
-	require.Equal(t, [][]string{{"DELIVRD"}, {"DELIVRD"}, {""}}, tshark(t, capture, "cmpp.Command_Id==5", "cmpp.deliver.Report.Status"))
-	require.Equal(t, [][]string{{"0"}, {"0"}, {"0"}}, tshark(t, capture, "cmpp.Command_Id==0x80000005", "cmpp.deliver_resp.Result"))
-	require.Len(t, tshark(t, capture, "cmpp.Command_Id==2", "frame.number"), 1)
-	require.Len(t, tshark(t, capture, "cmpp.Command_Id==0x80000002", "frame.number"), 1)
+	got := tshark(t, capture, "cmpp.connect.Source_Addr", "cmpp.Version", "cmpp.connect_resp.Status", "cmpp.submit_resp.Result",
+		"cmpp.deliver.Report.Status", "cmpp.deliver_resp.Result", "cmpp.submit.Pk_total", "cmpp.submit.Pk_number", "cmpp.TP_udhi",
+		"cmpp.Msg_Fmt", "cmpp.submit.Registered_Delivery", "cmpp.submit.Msg_src", "cmpp.submit.Src_Id", "cmpp.Dest_terminal_Id",
+		"cmpp.submit.FeeType", "cmpp.Msg_Length")
+	require.Equal(t, []string{"901234 03.00"}, got[1])
+	require.Equal(t, []string{"03.00 0"}, got[0x80000001])
+	require.Equal(t, []string{"2 1 1 8 1 901234 10690000 13800138001 01 140", "2 2 1 8 1 901234 10690000 13800138001 01 80"}, got[4])
+	require.Equal(t, []string{"0", "0"}, got[0x80000004])
+	require.Len(t, got[5], 3)
+	require.Contains(t, got[5][0], "DELIVRD")
+	require.Equal(t, []string{"0", "0", "0"}, got[0x80000005])
+	require.Equal(t, []string{""}, got[2])
+	require.Equal(t, []string{""}, got[0x80000002])
 }
 
-// tshark returns the fields of the frames that a filter lets through.
-func tshark(t *testing.T, capture, filter string, fields ...string) (rows [][]string) {
+// tshark returns the fields that frames of a command have, by command, and wants none of them malformed.
+func tshark(t *testing.T, capture string, fields ...string) map[uint32][]string {
 	t.Helper()
-	args := []string{"-r", capture, "-d", "tcp.port==7890,cmpp", "-Y", filter, "-T", "fields"}
+	args := []string{"-r", capture, "-d", "tcp.port==7890,cmpp", "-T", "fields", "-e", "_ws.malformed", "-e", "cmpp.Command_Id"}
 	for _, f := range fields {
 		args = append(args, "-e", f)
 	}
 	out, err := exec.Command("tshark", args...).Output()
 	require.NoError(t, err)
+	rows := map[uint32][]string{}
 	for line := range strings.Lines(string(out)) {
-		rows = append(rows, strings.Split(strings.TrimRight(line, "\n"), "\t"))
+		cells := strings.Split(strings.TrimRight(line, "\n"), "\t")
+		require.Empty(t, cells[0], line)
+		command, err := strconv.ParseUint(cells[1], 0, 32)
+		require.NoError(t, err, line)
+		there := slices.DeleteFunc(cells[2:], func(s string) bool { return s == "" })
+		rows[uint32(command)] = append(rows[uint32(command)], strings.Join(there, " "))
 	}
 	return rows
-}
-
-// tsharkText joins the texts of the submits, which end 20 bytes before the frame and are as long as the dissector says.
-func tsharkText(t *testing.T, capture string) string {
-	t.Helper()
-	var b []byte
-	for _, row := range tshark(t, capture, "cmpp.Command_Id==4", "tcp.payload", "cmpp.Msg_Length") {
-		frame, err := hex.DecodeString(strings.ReplaceAll(row[0], ":", ""))
-		require.NoError(t, err)
-		n, err := strconv.Atoi(row[1])
-		require.NoError(t, err)
-		text := frame[len(frame)-20-n : len(frame)-20]
-		b = append(b, text[6:]...)
-	}
-	s, err := sms.DecodeUCS2(b)
-	require.NoError(t, err)
-	return s
 }
