@@ -96,12 +96,16 @@ func (c *smsCentre) listen(out io.Reader) {
 		if json.Unmarshal(lines.Bytes(), &e) != nil {
 			continue
 		}
-		c.mu.Lock()
-		c.events = append(c.events, e)
-		close(c.changed)
-		c.changed = make(chan struct{})
-		c.mu.Unlock()
+		c.add(e)
 	}
+}
+
+func (c *smsCentre) add(e smsEvent) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.events = append(c.events, e)
+	close(c.changed)
+	c.changed = make(chan struct{})
 }
 
 // await returns the events of a kind when there are so many.

@@ -24,14 +24,26 @@ import (
 // The whole switch as its configuration makes it: a registration by SMS that the mock host's bank verifies, a payment, and
 // the payer is told.
 func TestSMSConfigured(t *testing.T) {
-	centre := newSMSCentre(t)
+	smsConfigured(t, newSMSCentre(t), "system_id: ringback", "pw-1234")
+}
+
+// The same by CMPP, whose gateway is gocmpp's.
+func TestCMPPConfigured(t *testing.T) {
+	for _, protocol := range []string{"cmpp2", "cmpp3"} {
+		t.Run(protocol, func(t *testing.T) {
+			smsConfigured(t, newCMPPCentre(t, protocol), "protocol: "+protocol+", system_id: \"901234\"", "a-secret-1234")
+		})
+	}
+}
+
+func smsConfigured(t *testing.T, centre *smsCentre, keys, password string) {
 	w := newWorld(t, 3*time.Second)
 	w.stopSwitch()
-	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "sms.password"), []byte("pw-1234\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "sms.password"), []byte(password+"\n"), 0o600))
 	f, err := os.OpenFile(w.config(), os.O_APPEND|os.O_WRONLY, 0)
 	require.NoError(t, err)
-	_, err = fmt.Fprintf(f, "channels:\n  sms: {centres: [%q], system_id: ringback, password_file: sms.password, source: \"10690000\", double: 1ms}\n"+
-		"  webhook: {enabled: true}\n", centre.addr)
+	_, err = fmt.Fprintf(f, "channels:\n  sms: {centres: [%q], %s, password_file: sms.password, source: \"10690000\", double: 1ms}\n"+
+		"  webhook: {enabled: true}\n", centre.addr, keys)
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
 	check := checkCmd{configFlag: configFlag{Config: w.config()}}
@@ -55,7 +67,7 @@ func TestSMSConfigured(t *testing.T) {
 		delivered, err := w.app.db.NoticesIn(t.Context(), acquirer.NoticeDelivered, 10)
 		return err == nil && len(delivered) == 3
 	}, smsPatience, 10*time.Millisecond)
-	for _, canary := range []string{number, p.Payer, "pw-1234", "6217000000000000012", "王小明"} {
+	for _, canary := range []string{number, p.Payer, password, "6217000000000000012", "王小明"} {
 		require.NotContains(t, w.log.String(), canary)
 	}
 }

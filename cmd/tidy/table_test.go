@@ -58,7 +58,7 @@ var libraries = []library{
 	{path: "github.com/emersion/go-message", homes: []string{"switch/channel/mail"}},
 	{path: "github.com/emersion/go-msgauth", homes: []string{"switch/channel/mail"}},
 	{path: "blitiri.com.ar/go/spf", homes: []string{"switch/channel/mail"}},
-	{path: "github.com/bigwhite/gocmpp", homes: []string{"switch/channel/cmpp"}},
+	{path: "github.com/bigwhite/gocmpp", homes: []string{"switch/channel/cmpp", "cmd/ringbackd"}}, // the second in tests only
 	{path: "github.com/linxGnu/gosmpp", homes: []string{"switch/channel/smpp"}},
 	{path: "github.com/signintech/gopdf", homes: []string{"switch/channel/letter"}},
 	{path: "github.com/phin1x/go-ipp", homes: []string{"switch/channel/letter"}},
