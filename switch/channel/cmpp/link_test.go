@@ -65,6 +65,10 @@ func TestVersionIsAgreed(t *testing.T) {
 		_, err := w.sms.Send(w.Context(), smstest.Notice(w, "a", "王"))
 		require.NoError(t, err)
 		require.Equal(t, smstest.Number, w.seen()[0].dest)
+		w.set(func() { require.NoError(t, w.conn.Close()) })
+		time.Sleep(2 * time.Second)
+		require.Equal(t, byte(0x20), w.logins()[2].version, "it is remembered")
+		require.True(t, w.sms.Bound())
 	})
 	inWorld(t, V30, func(c *Config, _ *gateway) { c.Version = V20 }, func(w *world) {
 		require.False(t, w.sms.Bound(), "the form of the answer is not what was asked for")

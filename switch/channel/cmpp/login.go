@@ -74,9 +74,7 @@ func (p *protocol) agree(version Version, a connected, ours, password string) (s
 	case !p.AnyGateway && !a.knows(ours, password):
 		return nil, errors.New("gateway does not show that it knows the password")
 	}
-	if a.form < version {
-		p.lower.Store(true) // it will not have learned the other by the next time
-	}
+	p.lower.Store(a.form < p.Version) // it will hardly have learned the other by the next time
 	return &dialect{p, a.form}, nil
 }
 
