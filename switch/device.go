@@ -148,12 +148,28 @@ type Device interface {
 	Kind() DeviceKind
 	// Send hands the message to the device's peer. It returns nil only when the peer has taken it over. An error of kind
 	// [ErrUndeliverable] is for ever (no such address, refused by the peer): the receiver's next device is tried at once.
-	// Any other error, and a ctx that ended (after [SendTimeout]), is for now: the same message is sent again after a
+	// Any other error, and a ctx that ended (after [SendTimeout], or as [Slow] says), is for now: the same message is sent again after a
 	// pause, [DeviceTries] times in all, before the next device is tried. Errors go into the outbox for the operator, so
 	// that they must hold no address and no text. While the device is down it should return [ErrDeviceDown] at once:
 	// such a try is not counted. [ErrAway] is for now, too, but that a notice which may go nowhere else waits for the
 	// receiver until [NoticeLife] is over, and its tries are not counted.
 	Send(ctx context.Context, m Message) (Handed, error)
+}
+
+// Slow is a [Device] whose Send takes longer than [SendTimeout], for a person has a part in it: a telephone rings and is
+// listened to.
+type Slow interface {
+	Device
+	// SendTime is how long Send may take; it must not change.
+	SendTime() time.Duration
+}
+
+// sendTime is how long a device may take to hand one message on.
+func sendTime(d Device) time.Duration {
+	if s, ok := d.(Slow); ok {
+		return s.SendTime()
+	}
+	return SendTimeout
 }
 
 // The kinds of failure that [Device.Send] returns.

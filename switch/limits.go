@@ -144,7 +144,7 @@ const (
 
 // Figures of channels and devices that an implementer of them must know.
 const (
-	// SendTimeout is how long a device may take to hand one message on.
+	// SendTimeout is how long a device may take to hand one message on, unless it is [Slow].
 	SendTimeout = 30 * time.Second
 
 	// SendsAtOnce bounds the addresses that one device's worker sends to at the same time.

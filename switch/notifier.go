@@ -320,7 +320,7 @@ func (n *Notifier) passOn(notice Notice, why string, now time.Time) Notice {
 // hand gives a notice, whose try is counted, to its device. Whoever undoes a debit from here on knows that the payer may
 // have been told of it.
 func (n *Notifier) hand(ctx context.Context, p *post, notice Notice, l letter) (down bool, err error) {
-	wait, cancel := context.WithTimeout(ctx, SendTimeout)
+	wait, cancel := context.WithTimeout(ctx, sendTime(p.device))
 	defer cancel()
 	handed, failed := p.device.Send(wait, l.message(notice))
 	if failed != nil && ctx.Err() != nil {

@@ -1,8 +1,10 @@
 package acquirer
 
 import (
+	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -25,4 +27,31 @@ func TestRetryLater(t *testing.T) {
 	last := after(Notice{State: NoticeQueued, Device: DeviceWebhook, Tries: DeviceTries}, Handed{}, &RetryLater{After: time.Hour, Err: errors.New("503")}, now)
 	require.Empty(t, last.Device, "the next device has its turn at once")
 	require.Equal(t, now, last.Due)
+}
+
+// slowDevice is a device in whose Send a person has a part.
+type slowDevice struct{ given time.Duration }
+
+func (*slowDevice) Kind() DeviceKind        { return DeviceSMS }
+func (*slowDevice) SendTime() time.Duration { return 10 * time.Minute }
+
+func (d *slowDevice) Send(ctx context.Context, _ Message) (Handed, error) {
+	end, _ := ctx.Deadline()
+	d.given = time.Until(end)
+	return Handed{Delivered: true}, nil
+}
+
+// A telephone rings longer than other devices take.
+func TestSlowDevice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, d := newOffice(t), &slowDevice{}
+		o.notifier.Use(d)
+		end := o.begin(t)
+		n := o.paid(t, NoticeDebited, Approved)
+		o.rest()
+		require.Equal(t, NoticeDelivered, o.notice(t, n).State)
+		require.Equal(t, 10*time.Minute, d.given)
+		end()
+	})
+	require.Equal(t, SendTimeout, sendTime(nil))
 }
