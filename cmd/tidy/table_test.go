@@ -23,8 +23,9 @@ var mayImport = map[string][]string{
 	"switch/channel/...":            {"switch"},
 	"switch/channel/cmpp":           {"switch", "switch/channel/sms", "switch/channel/sms/smstest"},
 	"switch/channel/smpp":           {"switch", "switch/channel/sms", "switch/channel/sms/smstest"},
-	"switch/channel/voice":          {"switch", "switch/channel/voice/dialogue", "switch/channel/voice/speech"},
+	"switch/channel/voice":          {"switch", "switch/channel/voice/dialogue", "switch/channel/voice/speech", "switch/channel/voice/rtp"},
 	"switch/channel/voice/dialogue": {"switch"},
+	"switch/channel/voice/rtp":      {},
 	"switch/channel/voice/speech":   {"switch", "switch/channel/voice/dialogue"},
 	"switch/console":                {"switch", "switch/console/budget"},
 	"switch/console/budget":         {},
@@ -62,6 +63,7 @@ var libraries = []library{
 	{path: "github.com/linxGnu/gosmpp", homes: []string{"switch/channel/smpp"}},
 	{path: "github.com/signintech/gopdf", homes: []string{"switch/channel/letter"}},
 	{path: "github.com/phin1x/go-ipp", homes: []string{"switch/channel/letter"}},
+	{path: "github.com/emiago/sipgo", homes: []string{"switch/channel/voice"}},
 
 	{path: "github.com/mattn/go-sqlite3", homes: []string{"store", "store/faultvfs"}},
 	{path: "github.com/jackc/pgx/v5", homes: []string{"store"}},
