@@ -269,6 +269,10 @@ func keysCapture(kind byte, keys string) []byte {
 		micros += 20_000
 	}
 	for _, k := range keys {
+		if k == ' ' { // a person listens
+			micros += 1_500_000
+			continue
+		}
 		code, stamp := byte(strings.IndexRune("0123456789*#", k)), micros/125
 		for i := range 5 {
 			packet(i == 0, code, stamp, false, uint16(160*(i+1)))

@@ -127,6 +127,8 @@ func (v *Voice) prepare(bound netip.AddrPort) (err error) {
 		return err
 	}
 	v.serve()
+	// ServeUDP makes the socket known only once it runs, and a request before that would open another.
+	v.agent.TransportLayer().Pool("udp").Add(bound.String(), &sip.UDPConnection{PacketConn: v.udp, PacketAddr: bound.String(), Listener: true})
 	udp, err := sipgo.NewClient(v.agent, sipgo.WithClientLogger(log), sipgo.WithClientAddr(v.at.String()), sipgo.WithClientNAT(),
 		sipgo.WithClientConnectionAddr(bound.String()))
 	if err != nil {
