@@ -20,7 +20,7 @@ type runner struct {
 // and a part in docs/channels.md.
 func (a *App) openChannels() error {
 	// The pages last: they offer the devices that there are.
-	return errors.Join(a.openSpool(), a.openEmail(), a.openSMS(), a.openWebhook(), a.openLetter(), a.openWeb())
+	return errors.Join(a.openSpool(), a.openEmail(), a.openSMS(), a.openVoice(), a.openWebhook(), a.openLetter(), a.openWeb())
 }
 
 // openSpool makes the spool folder.
@@ -59,7 +59,7 @@ func (a *App) openEmail() error {
 
 // paths are the files and folders that the channels name: relative ones count from the file's folder.
 func (c *ChannelsConfig) paths() []*string {
-	return slices.Concat([]*string{&c.Spool.Dir}, c.Email.paths(), c.SMS.paths(), c.Webhook.paths(), c.Letter.paths())
+	return slices.Concat([]*string{&c.Spool.Dir}, c.Email.paths(), c.SMS.paths(), c.Voice.paths(), c.Webhook.paths(), c.Letter.paths())
 }
 
 // missing names what is wrong with the files that the channels need, for the verb check.
@@ -74,5 +74,5 @@ func (c ChannelsConfig) missing() (err error) {
 			err = errors.Join(err, fmt.Errorf("channels.webhook: %w", failed))
 		}
 	}
-	return errors.Join(err, c.Letter.missing())
+	return errors.Join(err, c.Voice.missing(), c.Letter.missing())
 }

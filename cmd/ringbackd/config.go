@@ -145,7 +145,7 @@ func defaultConfig() Config {
 			MerchantType: "6012", MerchantName: "RINGBACK PHONE PAYMENT", Timeout: l.HostTimeout},
 		Log: LogConfig{Level: "info"}, Settlement: SettlementConfig{Witness: string(l.Witness)},
 		Enrolment: defaultEnrolment(), Notices: defaultNotices(), Retention: defaultRetention(),
-		Channels: ChannelsConfig{SMS: defaultSMS(), Letter: defaultLetter()},
+		Channels: ChannelsConfig{SMS: defaultSMS(), Voice: defaultVoice(), Letter: defaultLetter()},
 		Limits: LimitsConfig{MaxAmountFen: int64(l.MaxAmount), TokenLife: l.TokenLife, InFlight: l.InFlight,
 			LookupBucket: l.Budget.Capacity, LookupPerHour: l.Budget.RefillPerHour,
 			LookupHit: l.Budget.Hit, LookupMiss: l.Budget.Miss, LookupSuspend: true,

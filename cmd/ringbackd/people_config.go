@@ -52,6 +52,7 @@ type ChannelsConfig struct {
 	Email   EmailConfig   `koanf:"email"`
 	Spool   SpoolConfig   `koanf:"spool"`
 	SMS     SMSConfig     `koanf:"sms"`
+	Voice   VoiceConfig   `koanf:"voice"`
 	Webhook WebhookConfig `koanf:"webhook"`
 	Letter  LetterConfig  `koanf:"letter"`
 }
@@ -109,5 +110,8 @@ func (c Config) peopleProblems() (out []error) {
 	if c.Channels.SMS.on() && !slices.Contains(c.Notices.Number, "sms") {
 		out = append(out, errors.New("notices.number: sms is not in it, so that no notice would ever go by channels.sms"))
 	}
-	return slices.Concat(out, c.Channels.SMS.problems(), c.Channels.Webhook.problems(c.Production), c.Channels.Letter.problems())
+	if c.Channels.Voice.on() && c.Channels.Voice.Proxy != "" && !slices.Contains(c.Notices.Number, "voice") {
+		out = append(out, errors.New("notices.number: voice is not in it, so that no notice would ever go by channels.voice"))
+	}
+	return slices.Concat(out, c.Channels.SMS.problems(), c.Channels.Voice.problems(), c.Channels.Webhook.problems(c.Production), c.Channels.Letter.problems())
 }

@@ -55,6 +55,9 @@ const (
 	// maxConnections bounds the TCP connections of peers that are open at one time.
 	maxConnections = 64
 
+	// reachTime is how long [Reach] waits for the proxy.
+	reachTime = 3 * time.Second
+
 	// acceptPause is the pause after a connection that could not be accepted.
 	acceptPause = 50 * time.Millisecond
 

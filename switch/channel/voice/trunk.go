@@ -3,6 +3,8 @@ package voice
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"strconv"
@@ -10,6 +12,10 @@ import (
 	"time"
 
 	"github.com/emiago/sipgo/sip"
+	"github.com/rs/zerolog"
+
+	acquirer "example.com/ringback/switch"
+	"example.com/ringback/switch/channel/voice/dialogue"
 )
 
 // keepTrunk asks the proxy again and again whether it is there, and registers, until ctx ends.
@@ -27,6 +33,40 @@ func (v *Voice) keepTrunk(ctx context.Context) {
 		defer stop()
 		_ = r.renew(away, 0) // the registration ends by itself, too
 	}
+}
+
+// Reach asks the proxy of a configuration once whether it is there, from a free port of the address that is listened on; nil without a
+// proxy. Speaker, Inbox and Chance need not be set.
+func Reach(ctx context.Context, c Config) error {
+	if c.Proxy == "" {
+		return nil
+	}
+	c.Listen = netip.AddrPortFrom(c.Listen.Addr(), 0)
+	c.Speaker, c.Inbox, c.Chance, c.Log = nobody{}, nobody{}, rand.Uint64, zerolog.Nop()
+	c.Limits.Answer = reachTime
+	v, err := New(c)
+	if err != nil {
+		return err
+	}
+	if err := v.Listen(); err != nil {
+		return err
+	}
+	servers := v.serveBoth()
+	if err = v.resolve(ctx); err == nil {
+		err = v.probe(ctx)
+	}
+	if err != nil {
+		err = fmt.Errorf("proxy %s: %s", c.Proxy, plain(err))
+	}
+	err = errors.Join(err, v.shut())
+	servers.Wait()
+	return err
+}
+
+// nobody speaks and takes nothing: nobody calls.
+type nobody struct {
+	dialogue.Speaker
+	acquirer.Inbox
 }
 
 // touch looks once whether calls can be made, and says so when that has changed.

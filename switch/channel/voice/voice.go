@@ -142,12 +142,18 @@ func (v *Voice) prepare(bound netip.AddrPort) (err error) {
 // Addr is the listeners' address, zero before Listen.
 func (v *Voice) Addr() netip.AddrPort { return v.at }
 
-// Close closes listeners that Run was never called for.
+// Close closes the listeners, if they are open; it is for those that Run was never called for.
 func (v *Voice) Close() error {
 	if v.udp == nil {
 		return nil
 	}
-	return errors.Join(v.udp.Close(), v.tcp.Close())
+	var out []error
+	for _, err := range []error{v.udp.Close(), v.tcp.Close()} {
+		if !errors.Is(err, net.ErrClosed) {
+			out = append(out, err)
+		}
+	}
+	return errors.Join(out...)
 }
 
 // Run implements [acquirer.Runner]: it takes calls and keeps in touch with the proxy until ctx ends; then every call is hung up, and it
@@ -164,9 +170,8 @@ func (v *Voice) Run(ctx context.Context) error {
 	v.mu.Lock()
 	v.life = life
 	v.mu.Unlock()
-	var servers, trunk sync.WaitGroup
-	servers.Go(func() { v.fail(v.server.ServeUDP(v.udp)) })
-	servers.Go(func() { v.fail(v.server.ServeTCP(&doorman{Listener: v.tcp, voice: v})) })
+	servers := v.serveBoth()
+	var trunk sync.WaitGroup
 	if v.config.Proxy != "" {
 		trunk.Go(func() { v.keepTrunk(life) })
 	}
@@ -181,6 +186,14 @@ func (v *Voice) Run(ctx context.Context) error {
 	return err
 }
 
+// serveBoth reads what comes over both networks, until the listeners are closed.
+func (v *Voice) serveBoth() *sync.WaitGroup {
+	var servers sync.WaitGroup
+	servers.Go(func() { v.fail(v.server.ServeUDP(v.udp)) })
+	servers.Go(func() { v.fail(v.server.ServeTCP(&doorman{Listener: v.tcp, voice: v})) })
+	return &servers
+}
+
 // stop takes no new calls, waits for those that there are, and closes everything.
 func (v *Voice) stop(trunk *sync.WaitGroup) error {
 	v.mu.Lock()
@@ -189,10 +202,11 @@ func (v *Voice) stop(trunk *sync.WaitGroup) error {
 	v.up.Store(false)
 	v.parts.Wait()
 	trunk.Wait()
-	_ = v.udp.Close() // what it says is that it was closed
-	_ = v.tcp.Close()
-	return v.agent.Close()
+	return v.shut()
 }
+
+// shut closes the sockets.
+func (v *Voice) shut() error { return errors.Join(v.Close(), v.agent.Close()) }
 
 // fail makes Run end, unless it is ending.
 func (v *Voice) fail(err error) {
