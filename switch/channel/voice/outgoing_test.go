@@ -49,7 +49,7 @@ func beginCalling(t *testing.T, network Network, pressed, steps string, change f
 	if len(args) == 0 {
 		args = []string{"-m", "2"}
 	}
-	s := startSIPp(t, "called.xml", []string{"@STEPS@", steps}, 101, pressed, append(args, "-t", transport)...)
+	s := startSIPp(t, "called.xml", []string{"@STEPS@", steps, "@FIRST@", "INVITE"}, 101, pressed, append(args, "-t", transport)...)
 	w := begin(t, func(c *Config) {
 		c.Proxy, c.Network = s.listening(string(network)), network
 		change(c)
@@ -174,6 +174,26 @@ func TestPassword(t *testing.T) {
 		}
 		require.ErrorContains(t, err, want)
 	}
+}
+
+// The proxy wants to be told where we are, and verifies by whom: at the start, and at the end that we are gone.
+func TestRegistration(t *testing.T) {
+	nonce := strings.Repeat("ab", 8)
+	steps := reply("401 Unauthorized", "WWW-Authenticate: Digest realm=\"trunk\", nonce=\""+nonce+"\", algorithm=MD5\n") +
+		"<recv request=\"REGISTER\"><action><verifyauth assign_to=\"good\" username=\"trunk\" password=\"hunter2\"/></action></recv>\n" +
+		"<nop test=\"good\" next=\"8\"/>" + reply("403 Forbidden", "") + "<nop next=\"9\"/>\n<label id=\"8\"/>\n" + reply("200 OK", "") +
+		"<recv request=\"REGISTER\" timeout=\"60000\"/>\n" + reply("200 OK", "") + "<label id=\"9\"/>\n"
+	s := startSIPp(t, "called.xml", []string{"@STEPS@", steps, "@FIRST@", "REGISTER"}, 101, "", "-m", "2")
+	w := begin(t, func(c *Config) {
+		c.Proxy, c.Register, c.User, c.Password = s.listening("udp"), true, "trunk", acquirer.NewKey([]byte("hunter2"))
+	})
+	require.Eventually(t, w.Up, patience, 10*time.Millisecond, w.logs)
+	w.stop()
+	s.ok()
+	require.Contains(t, s.messages(), "From: <sip:trunk@trunk.example>")
+	require.Contains(t, s.messages(), "Expires: 600")
+	require.Contains(t, s.messages(), "Expires: 0")
+	require.Equal(t, 1, strings.Count(s.messages(), "401 Unauthorized"))
 }
 
 // More calls than there are lines wait for one.
