@@ -65,7 +65,9 @@ func globalLogger(from, name string) bool {
 	switch from {
 	case "log":
 		return name != "New" && name != "Logger" && !strings.HasPrefix(name, "L")
-	case "log/slog", "github.com/rs/zerolog/log":
+	case "log/slog": // a library that wants such a logger is given one that writes to ours
+		return !slices.Contains([]string{"New", "Logger", "Handler", "DiscardHandler", "Record", "Attr", "Level", "LevelWarn"}, name)
+	case "github.com/rs/zerolog/log":
 		return true
 	}
 	return false

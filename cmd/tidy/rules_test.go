@@ -146,6 +146,8 @@ func TestCheckCalls(t *testing.T) {
 		{"store/a.go", "log", `log.New(nil, "", log.LstdFlags)`, ""},
 		{"cmd/x/a.go", "log", `log.Fatal("x")`, ""},
 		{"store/a.go", "log/slog", `slog.Info("x")`, "global logger"},
+		{"store/a.go", "log/slog", `slog.SetDefault(nil)`, "global logger"},
+		{"store/a.go", "log/slog", `slog.New(slog.DiscardHandler)`, ""},
 		{"terminal/a.go", "github.com/rs/zerolog/log", `log.Info()`, "global logger"},
 		{"store/a.go", "fmt", `println("x")`, "println is for debugging"},
 	} {

@@ -1,6 +1,7 @@
 package voice
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/netip"
@@ -41,6 +42,7 @@ func (v *Voice) filter(from sip.TransportReadProps, data []byte) ([]byte, error)
 type doorman struct {
 	net.Listener
 	voice *Voice
+	life  context.Context
 	open  atomic.Int32
 }
 
@@ -52,7 +54,9 @@ func (d *doorman) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if err != nil { // no descriptor is free; calls over UDP go on
-			time.Sleep(acceptPause)
+			if !pause(d.life, acceptPause) {
+				return nil, net.ErrClosed
+			}
 			continue
 		}
 		if d.voice.knownAddr(c.RemoteAddr()) && d.open.Load() < maxConnections {
@@ -60,6 +64,18 @@ func (d *doorman) Accept() (net.Conn, error) {
 			return &counted{Conn: c, open: &d.open}, nil
 		}
 		_ = c.Close() // nothing was said on it
+	}
+}
+
+// pause waits; false: ctx is over.
+func pause(ctx context.Context, d time.Duration) bool {
+	wait := time.NewTimer(d)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -23,10 +23,7 @@ func (v *Voice) keepTrunk(ctx context.Context) {
 	r := &registration{voice: v, id: v.tag(), tag: v.tag()}
 	for ctx.Err() == nil {
 		v.touch(ctx, r)
-		select {
-		case <-ctx.Done():
-		case <-time.After(v.limits.Probe):
-		}
+		pause(ctx, v.limits.Probe)
 	}
 	if v.config.Register && !r.until.IsZero() {
 		away, stop := context.WithTimeout(context.WithoutCancel(ctx), v.limits.Drain)
@@ -51,7 +48,7 @@ func Reach(ctx context.Context, c Config) error {
 	if err := v.Listen(); err != nil {
 		return err
 	}
-	servers := v.serveBoth()
+	servers := v.serveBoth(ctx)
 	if err = v.resolve(ctx); err == nil {
 		err = v.probe(ctx)
 	}

@@ -170,7 +170,7 @@ func (v *Voice) Run(ctx context.Context) error {
 	v.mu.Lock()
 	v.life = life
 	v.mu.Unlock()
-	servers := v.serveBoth()
+	servers := v.serveBoth(life)
 	var trunk sync.WaitGroup
 	if v.config.Proxy != "" {
 		trunk.Go(func() { v.keepTrunk(life) })
@@ -187,10 +187,10 @@ func (v *Voice) Run(ctx context.Context) error {
 }
 
 // serveBoth reads what comes over both networks, until the listeners are closed.
-func (v *Voice) serveBoth() *sync.WaitGroup {
+func (v *Voice) serveBoth(life context.Context) *sync.WaitGroup {
 	var servers sync.WaitGroup
 	servers.Go(func() { v.fail(v.server.ServeUDP(v.udp)) })
-	servers.Go(func() { v.fail(v.server.ServeTCP(&doorman{Listener: v.tcp, voice: v})) })
+	servers.Go(func() { v.fail(v.server.ServeTCP(&doorman{Listener: v.tcp, voice: v, life: life})) })
 	return &servers
 }
 
