@@ -45,6 +45,7 @@ type call struct {
 	acks          chan uint32 // CSeq of the ACK that came last
 	over          chan struct{}
 	ending        sync.Once
+	forget        func() // the dialog of a call that went out; never nil there
 
 	mu     sync.Mutex // held for what follows
 	seq    uint32     // of our last request

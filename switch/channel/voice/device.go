@@ -67,7 +67,7 @@ func (v *Voice) tell(ctx context.Context, number string, m acquirer.Message) err
 		return err
 	}
 	defer func() { _ = c.stream.Close() }() // of a UDP socket
-	defer v.keep(c)()
+	defer c.forget()
 	c.stream.Start()
 	talk, stop := c.watch(ctx, v.limits.Call)
 	heard, err := v.config.Dialogue.WithDefaults().Outgoing(talk, phone{c}, m)

@@ -29,7 +29,7 @@ type refusal struct {
 
 func (r *refusal) Error() string { return "SIP status " + statusText(r.status) }
 
-// dial calls a number and returns when it is answered; the call must be hung up and its stream closed.
+// dial calls a number and returns when it is answered; the call must be hung up and forgotten, and its stream closed.
 func (v *Voice) dial(ctx context.Context, number string) (*call, error) {
 	proxy := v.proxy.Load()
 	if proxy == nil {
@@ -41,9 +41,10 @@ func (v *Voice) dial(ctx context.Context, number string) (*call, error) {
 	}
 	network := strings.ToUpper(string(v.config.Network))
 	c := &call{voice: v, client: v.clients[network], id: v.tag(), network: network, peer: proxy.String(), stream: stream, seq: 0,
-		local: party{v.ours(), v.tag()}, remote: party{uri: v.theirs(number)}, acks: make(chan uint32, 1), over: make(chan struct{})}
+		local: party{v.ours(), v.tag()}, remote: party{uri: v.theirs(number)}, acks: make(chan uint32, 1), over: make(chan struct{}), forget: func() {}}
 	c.target = c.remote.uri
 	if err := c.invite(ctx); err != nil {
+		c.forget()
 		return nil, errors.Join(err, stream.Close())
 	}
 	return c, nil
@@ -192,6 +193,7 @@ func (c *call) answered(tx sip.ClientTransaction, res *sip.Response) error {
 	for i := len(routes) - 1; i >= 0 && len(c.routes) < maxRoutes; i-- {
 		c.routes = append(c.routes, routes[i].Value())
 	}
+	c.forget = c.voice.keep(c) // before the ACK, for a BYE may be on its way already
 	ack := c.request(sip.ACK)
 	tx.OnRetransmission(func(*sip.Response) {
 		_ = c.client.WriteRequest(ack.Clone()) // lost like the one before it, it is asked for again
