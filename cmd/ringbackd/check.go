@@ -110,7 +110,7 @@ func (c ChannelsConfig) on() (out []string) {
 	for _, s := range []struct {
 		name string
 		on   bool
-	}{{"spool", c.Spool.Dir != ""}, {"email", c.Email.on()}, {"sms", c.SMS.on()}, {"webhook", c.Webhook.Enabled}, {"letter", c.Letter.on()}} {
+	}{{"spool", c.Spool.Dir != ""}, {"email", c.Email.on()}, {"sms", c.SMS.on()}, {"voice", c.Voice.on()}, {"webhook", c.Webhook.Enabled}, {"letter", c.Letter.on()}} {
 		if s.on {
 			out = append(out, "channels."+s.name)
 		}
@@ -207,7 +207,7 @@ func (c Config) peers() (out []peer) {
 	for _, addr := range c.Channels.SMS.Centres {
 		out = append(out, dialled("channels.sms", addr))
 	}
-	return append(out, c.Channels.Letter.peers()...)
+	return slices.Concat(out, c.Channels.Voice.peers(), c.Channels.Letter.peers())
 }
 
 // dialled is a peer that listens on TCP. It is connected to and told nothing.

@@ -71,20 +71,31 @@ func (c VoiceConfig) problems() []error {
 	return nil
 }
 
-// missing names what is wrong with files, programs and figures that calls need, for the verb check, and whether the proxy answers.
+// missing names what is wrong with files, programs and figures that calls need, for the verb check.
 func (c VoiceConfig) missing() error {
 	if !c.on() {
 		return nil
 	}
 	f, err := c.fill()
 	err = errors.Join(err, f.Check(), c.speech().Check())
-	if err == nil {
-		err = voice.Reach(context.Background(), f)
-	}
 	if err != nil {
 		return fmt.Errorf("channels.voice: %w", err)
 	}
 	return nil
+}
+
+// peers is the proxy, for the verb check. It is asked for its abilities, from another port.
+func (c VoiceConfig) peers() []peer {
+	if !c.on() || c.Proxy == "" {
+		return nil
+	}
+	return []peer{{"channels.voice", c.Proxy, func(ctx context.Context) error {
+		f, err := c.fill()
+		if err != nil {
+			return err
+		}
+		return voice.Reach(ctx, f)
+	}}}
 }
 
 // openVoice makes the channel and the device of telephone calls, and opens its listeners.

@@ -56,7 +56,7 @@ const (
 	maxConnections = 64
 
 	// reachTime is how long [Reach] waits for the proxy.
-	reachTime = 3 * time.Second
+	reachTime = 2 * time.Second
 
 	// acceptPause is the pause after a connection that could not be accepted.
 	acceptPause = 50 * time.Millisecond

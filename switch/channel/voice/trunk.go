@@ -3,7 +3,6 @@ package voice
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -53,7 +52,7 @@ func Reach(ctx context.Context, c Config) error {
 		err = v.probe(ctx)
 	}
 	if err != nil {
-		err = fmt.Errorf("proxy %s: %s", c.Proxy, plain(err))
+		err = errors.New(plain(err))
 	}
 	err = errors.Join(err, v.shut())
 	servers.Wait()
