@@ -124,23 +124,21 @@ func (a *App) openSMS() error {
 
 // link makes the device and channel of the section, which is ready.
 func (c SMSConfig) link(a *App) *sms.SMS {
-	names, log := nameKey(a.db.CodeKey()), a.log.With().Str("part", "sms").Logger()
-	l := sms.Limits{Rate: c.Rate, Window: c.Window, Enquire: c.Enquire, Hold: c.Hold, Double: c.Double}
+	common := sms.Common{Addrs: c.Centres, Dial: c.dial, EarlyParts: c.EarlyParts, Inbox: a.Enrolments, Receipts: a.Notifier,
+		NameKey: nameKey(a.db.CodeKey()), Chance: rand.Float64, Log: a.log.With().Str("part", "sms").Logger(),
+		Limits: sms.Limits{Rate: c.Rate, Window: c.Window, Enquire: c.Enquire, Hold: c.Hold, Double: c.Double}}
 	if c.smpp() {
-		return smpp.New(smpp.Config{Addrs: c.Centres, Dial: c.dial, SystemID: c.SystemID, SystemType: c.SystemType, Password: c.password,
+		return smpp.New(smpp.Config{Common: common, SystemID: c.SystemID, SystemType: c.SystemType, Password: c.password,
 			Source: smpp.Party{TON: c.SourceTON, NPI: c.SourceNPI, Addr: c.Source}, Prefix: c.Prefix, DestTON: c.DestTON, DestNPI: c.DestNPI,
-			Alphabet: smpp.Alphabet(c.Alphabet), ReceiptIDs: smpp.ReceiptIDs(c.ReceiptIDs), EarlyParts: c.EarlyParts,
-			Inbox: a.Enrolments, Receipts: a.Notifier, NameKey: names, Chance: rand.Float64, Log: log, Limits: l})
+			Alphabet: smpp.Alphabet(c.Alphabet), ReceiptIDs: smpp.ReceiptIDs(c.ReceiptIDs)})
 	}
-	l.Answer, l.Sends = c.Answer, c.Sends
+	common.Limits.Answer, common.Limits.Sends = c.Answer, c.Sends
 	version := cmpp.V30
 	if c.Protocol == "cmpp2" {
 		version = cmpp.V20
 	}
-	return cmpp.New(cmpp.Config{Addrs: c.Centres, Dial: c.dial, Version: version, Account: c.SystemID, Password: c.password,
-		AnyGateway: c.AnyGateway, Source: c.Source, Service: c.Service, Prefix: c.Prefix, FeeType: c.FeeType, FeeCode: c.FeeCode,
-		SilentLater: c.SilentLater, EarlyParts: c.EarlyParts,
-		Inbox: a.Enrolments, Receipts: a.Notifier, NameKey: names, Chance: rand.Float64, Log: log, Limits: l})
+	return cmpp.New(cmpp.Config{Common: common, Version: version, Account: c.SystemID, Password: c.password, AnyGateway: c.AnyGateway,
+		Source: c.Source, Service: c.Service, Prefix: c.Prefix, FeeType: c.FeeType, FeeCode: c.FeeCode, SilentLater: c.SilentLater})
 }
 
 // ready reads the files once, so that a start says what is wrong with them.

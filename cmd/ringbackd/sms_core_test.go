@@ -26,6 +26,7 @@ import (
 	"example.com/ringback/store"
 	acquirer "example.com/ringback/switch"
 	"example.com/ringback/switch/channel/smpp"
+	"example.com/ringback/switch/channel/sms"
 	"example.com/ringback/switch/channel/webhook"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
@@ -193,14 +194,15 @@ func newSMSWorld(t *testing.T, l acquirer.EnrolmentLimits, devices ...acquirer.D
 	t.Helper()
 	c := newCore(t, l, acquirer.DeviceSMS)
 	w := &smsWorld{smsCentre: newSMSCentre(t), logs: &lockedBuffer{}, path: c.path, db: c.db}
-	sms := smpp.New(smpp.Config{Addrs: []string{w.addr}, SystemID: "ringback", Password: func() (string, error) { return "pw-1234", nil },
-		Source: smpp.Party{NPI: 1, Addr: "10690000"}, Prefix: "86", DestTON: 1, DestNPI: 1, Inbox: c.enrolments, Receipts: c.notifier,
+	link := smpp.New(smpp.Config{Common: sms.Common{Addrs: []string{w.addr}, Inbox: c.enrolments, Receipts: c.notifier,
 		NameKey: nameKey(w.db.CodeKey()), Chance: func() float64 { return 0.5 }, Log: zerolog.New(w.logs).Level(zerolog.DebugLevel),
-		Limits: smpp.Limits{Double: time.Millisecond}}) // people here say the same twice within seconds, and mean it
-	for _, d := range append(devices, sms) {
+		Limits: sms.Limits{Double: time.Millisecond}}, // people here say the same twice within seconds, and mean it
+		SystemID: "ringback", Password: func() (string, error) { return "pw-1234", nil },
+		Source: smpp.Party{NPI: 1, Addr: "10690000"}, Prefix: "86", DestTON: 1, DestNPI: 1})
+	for _, d := range append(devices, link) {
 		c.notifier.Use(d)
 	}
-	c.run(sms)
+	c.run(link)
 	w.await("bound", 1)
 	return w
 }

@@ -1,12 +1,7 @@
 package cmpp
 
 import (
-	"context"
-	"net"
-
-	acquirer "example.com/ringback/switch"
 	"example.com/ringback/switch/channel/sms"
-	"github.com/rs/zerolog"
 )
 
 // Version is that of the protocol, as it stands on the wire.
@@ -20,11 +15,9 @@ const (
 
 func (v Version) String() string { return string('0'+rune(v>>4)) + "." + string('0'+rune(v&0xF)) }
 
-// Config is what the link is made of. Addrs, Account, Password, Source, Inbox, Receipts, NameKey and Chance must be set.
+// Config is what the link is made of. All of Common that must be, Version, Account, Password, Source and FeeType must be set.
 type Config struct {
-	Addrs []string // host:port of the gateway's doors: one is tried after the other
-	// Dial opens a connection, which then belongs to the link; nil means TCP. Its ctx ends after Limits.Bind.
-	Dial func(ctx context.Context, addr string) (net.Conn, error)
+	sms.Common
 	// Version is the highest that is asked for; a gateway that says it is too high is asked for 2.0.
 	Version  Version
 	Account  string                 // Source_Addr and Msg_src, the SP_Id: 6 characters
@@ -40,21 +33,13 @@ type Config struct {
 	// SilentLater leaves a deliver that cannot be done now without an answer instead of refusing it with 8 (flow control):
 	// for gateways that bring again only what was not answered.
 	SilentLater bool
-	EarlyParts  bool // see [sms.Config]
-
-	Inbox    acquirer.Inbox
-	Receipts acquirer.Receipts
-	NameKey  acquirer.Key   // see [sms.Config]
-	Chance   func() float64 // see [sms.Config]
-	Log      zerolog.Logger // the zero value logs nothing
-	Limits   Limits
 }
 
 // New returns the link as device and channel; it has started nothing: call its Run.
 func New(c Config) *sms.SMS {
 	p := &protocol{Config: c}
-	return sms.New(sms.Config{Name: "cmpp", Protocol: p, Addrs: c.Addrs, Dial: c.Dial, Source: "cmpp:" + c.Account, EarlyParts: c.EarlyParts,
-		Inbox: c.Inbox, Receipts: c.Receipts, NameKey: c.NameKey, Chance: c.Chance, Log: c.Log, Limits: Defaults(c.Limits), Check: p.check})
+	c.Limits = Defaults(c.Limits)
+	return sms.New(sms.Config{Common: c.Common, Name: "cmpp", Protocol: p, Source: "cmpp:" + c.Account, Check: p.check})
 }
 
 // check names everything that is missing or wrong, one a line.

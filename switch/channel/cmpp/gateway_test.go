@@ -333,9 +333,9 @@ func longMO(from, text string, ref byte, each int) (ms []mo) {
 }
 
 func testConfig(v Version, c *smstest.Core) Config {
-	return Config{Addrs: []string{"a:1"}, Version: v, Account: "901234", Password: func() (string, error) { return "secret-pw", nil },
-		Source: "10690000", Service: "SVC", FeeType: "01", FeeCode: "0", Inbox: c, Receipts: c, NameKey: smstest.Key(),
-		Chance: func() float64 { return 0.5 }}
+	return Config{Common: sms.Common{Addrs: []string{"a:1"}, Inbox: c, Receipts: c, NameKey: smstest.Key(), Chance: func() float64 { return 0.5 }},
+		Version: v, Account: "901234", Password: func() (string, error) { return "secret-pw", nil }, Source: "10690000", Service: "SVC",
+		FeeType: "01", FeeCode: "0"}
 }
 
 // world is a gateway, a core and what is tested between them, in virtual time.
@@ -367,10 +367,7 @@ func inWorld(t *testing.T, v Version, change func(*Config, *gateway), f func(w *
 			change(&c, w.gateway)
 		}
 		w.sms = New(c)
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- w.sms.Run(ctx) }()
-		w.stop = sync.OnceValue(func() error { cancel(); return <-ended })
+		w.stop = smstest.Run(t, w.sms)
 		synctest.Wait()
 		f(w)
 		if err := w.stop(); err != nil && !errors.Is(err, acquirer.ErrStore) {

@@ -1,7 +1,6 @@
 package cmpp
 
 import (
-	"context"
 	"errors"
 	"io"
 	"log"
@@ -219,13 +218,8 @@ func (p *peer) join(core *smstest.Core, change func(*Config)) (s *sms.SMS, logs 
 		change(&c)
 	}
 	s = New(c)
-	ctx, cancel := context.WithCancel(p.t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		require.NoError(p.t, <-ended)
-	})
+	run := smstest.Run(p.t, s)
+	stop = func() { require.NoError(p.t, run()) }
 	p.t.Cleanup(stop)
 	return s, logs, stop
 }

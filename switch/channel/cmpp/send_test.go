@@ -245,15 +245,17 @@ func TestReceiptsOfALongMessage(t *testing.T) {
 
 // An operator has a notice sent once more whose receipt said no.
 func TestSentOnceMore(t *testing.T) {
-	inBoth(t, nil, func(w *world) {
-		m := smstest.Notice(w, "a", "x")
-		_, err := w.sms.Send(w.Context(), m)
-		require.NoError(w, err)
-		w.deliver(w, mo{from: smstest.Number, receipt: 1, text: report(w.version, 1, "UNDELIV")})
-		synctest.Wait()
-		require.Len(w, w.core.Receipts(), 1)
-		got, err := w.sms.Send(w.Context(), m)
-		require.NoError(w, err)
-		require.Equal(w, "2", got.Reference)
-	})
+	for text, want := range map[string]string{"x": "2", strings.Repeat("王", 71): "4"} {
+		inBoth(t, nil, func(w *world) {
+			m := smstest.Notice(w, "a", text)
+			_, err := w.sms.Send(w.Context(), m)
+			require.NoError(w, err)
+			w.deliver(w, mo{from: smstest.Number, receipt: 1, text: report(w.version, 1, "UNDELIV")})
+			synctest.Wait()
+			require.Len(w, w.core.Receipts(), 1)
+			got, err := w.sms.Send(w.Context(), m)
+			require.NoError(w, err)
+			require.Equal(w, want, got.Reference)
+		})
+	}
 }

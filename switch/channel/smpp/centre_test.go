@@ -283,9 +283,9 @@ type world struct {
 }
 
 func testConfig(dial func(context.Context, string) (net.Conn, error), c *smstest.Core) Config {
-	return Config{Addrs: []string{"a:1"}, Dial: dial, SystemID: "ringback",
-		Password: func() (string, error) { return "secret-pw", nil }, Source: Party{NPI: 1, Addr: "10690000"}, Prefix: "86", DestTON: 1, DestNPI: 1,
-		Inbox: c, Receipts: c, NameKey: smstest.Key(), Chance: func() float64 { return 0.5 }}
+	return Config{Common: sms.Common{Addrs: []string{"a:1"}, Dial: dial, Inbox: c, Receipts: c, NameKey: smstest.Key(), Chance: func() float64 { return 0.5 }},
+		SystemID: "ringback", Password: func() (string, error) { return "secret-pw", nil }, Source: Party{NPI: 1, Addr: "10690000"},
+		Prefix: "86", DestTON: 1, DestNPI: 1}
 }
 
 // inWorld runs f with a bound SMS, and checks that it ends well.
@@ -300,10 +300,7 @@ func inWorld(t *testing.T, change func(*Config, *centre), f func(w *world)) {
 			change(&c, w.centre)
 		}
 		w.sms = New(c)
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- w.sms.Run(ctx) }()
-		w.stop = sync.OnceValue(func() error { cancel(); return <-ended })
+		w.stop = smstest.Run(t, w.sms)
 		synctest.Wait()
 		f(w)
 		if err := w.stop(); err != nil && !errors.Is(err, acquirer.ErrStore) {

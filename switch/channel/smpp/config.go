@@ -1,14 +1,10 @@
 package smpp
 
 import (
-	"context"
 	"fmt"
-	"net"
 
-	acquirer "example.com/ringback/switch"
 	"example.com/ringback/switch/channel/sms"
 	"github.com/linxGnu/gosmpp/pdu"
-	"github.com/rs/zerolog"
 )
 
 // Alphabet says what data_coding 0, the centre's default alphabet, stands for.
@@ -32,11 +28,9 @@ const (
 // Party is an SMPP address with its type of number and numbering plan.
 type Party = sms.Party
 
-// Config is what the bind is made of. Addrs, SystemID, Password, Source, Inbox, Receipts and NameKey must be set.
+// Config is what the bind is made of. All of Common that must be, SystemID, Password and Source must be set.
 type Config struct {
-	Addrs []string // host:port of the centre's doors: one is tried after the other
-	// Dial opens a connection, which then belongs to the SMS; nil means TCP. Its ctx ends after Limits.Bind.
-	Dial       func(ctx context.Context, addr string) (net.Conn, error)
+	sms.Common
 	SystemID   string
 	SystemType string
 	Password   func() (string, error) // asked at each bind, so that it can be changed while the switch runs
@@ -46,21 +40,12 @@ type Config struct {
 	DestTON, DestNPI byte
 	Alphabet         Alphabet   // empty: GSM7
 	ReceiptIDs       ReceiptIDs // empty: SameIDs
-	EarlyParts       bool       // see [sms.Config]
-
-	Inbox    acquirer.Inbox
-	Receipts acquirer.Receipts
-	NameKey  acquirer.Key   // see [sms.Config]
-	Chance   func() float64 // see [sms.Config]
-	Log      zerolog.Logger // the zero value logs nothing
-	Limits   Limits
 }
 
 // New returns the bind as device and channel; it has started nothing: call its Run.
 func New(c Config) *sms.SMS {
 	p := newProtocol(c)
-	return sms.New(sms.Config{Name: "smpp", Protocol: p, Addrs: c.Addrs, Dial: c.Dial, Source: "smpp:" + c.SystemID, EarlyParts: c.EarlyParts,
-		Inbox: c.Inbox, Receipts: c.Receipts, NameKey: c.NameKey, Chance: c.Chance, Log: c.Log, Limits: c.Limits, Check: p.check})
+	return sms.New(sms.Config{Common: c.Common, Name: "smpp", Protocol: p, Source: "smpp:" + c.SystemID, Check: p.check})
 }
 
 // check names everything that is missing or wrong, one a line.

@@ -3,7 +3,6 @@ package smpp
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"os"
@@ -156,13 +155,8 @@ func (p *smsc) bound(core *smstest.Core, change func(*Config)) (s *sms.SMS, logs
 		change(&c)
 	}
 	s = New(c)
-	ctx, cancel := context.WithCancel(p.t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		require.NoError(p.t, <-ended)
-	})
+	run := smstest.Run(p.t, s)
+	stop = func() { require.NoError(p.t, run()) }
 	p.t.Cleanup(stop)
 	return s, logs, stop
 }
@@ -190,7 +184,7 @@ func TestPeerLongNoticeAndReceipts(t *testing.T) {
 	m = p.await("message")
 	require.Equal(t, []any{"Received 12.34 yuan, {thanks} €", 1, got.Reference}, []any{m.Text, m.Parts, m.IDs[0]})
 	require.Zero(t, p.await("receipt-answer").Status)
-	require.Equal(t, "632800000003-1", core.Receipts()[1].Notice)
+	require.Equal(t, got.Reference, core.Receipts()[1].Reference)
 	stop()
 	p.await("unbind")
 }

@@ -236,7 +236,7 @@ func TestReceiptsOfOnePart(t *testing.T) {
 		require.Equal(t, map[uint32]data.CommandStatusType{seq[0]: 0, seq[1]: 0}, w.statuses())
 		told := w.core.Receipts()
 		require.Len(t, told, 1)
-		require.Equal(t, acquirer.Receipt{Device: "sms", Notice: "a", Delivered: true, Detail: "DELIVRD", At: told[0].At}, told[0])
+		require.Equal(t, acquirer.Receipt{Device: "sms", Reference: "id-1", Delivered: true, Detail: "DELIVRD", At: told[0].At}, told[0])
 	})
 }
 

@@ -52,6 +52,7 @@ func (s *SMS) sendParts(ctx context.Context, l *link, m acquirer.Message, sub Su
 		}
 		last = id
 	}
+	s.outgoing.handedOn(whole)
 	return handed(last), nil
 }
 

@@ -163,8 +163,8 @@ func (s *SMS) work(ctx context.Context, j job) {
 		Evidence: acquirer.Evidence{Source: s.Source, Checks: j.checks}, Text: j.text})
 	switch {
 	case errors.Is(err, acquirer.ErrStore):
+		j.respond(Later) // first: the end takes the link down
 		s.fail(err)
-		j.respond(Later)
 	case errors.Is(err, acquirer.ErrInbound):
 		s.noisy.Info().Err(err).Msg("message refused")
 		j.respond(Never)

@@ -23,7 +23,7 @@ type Limits struct {
 	Window      int           // submits without an answer: 10
 	PauseFirst  time.Duration // pause of all submits when the centre says that it is too much: 1 s, doubled each time ...
 	PauseMax    time.Duration // ... up to 20 s, below the time that a device has
-	Outgoing    int           // messages whose parts or receipts are waited for: 16,384; the oldest is forgotten
+	Outgoing    int           // long messages whose parts or receipts are waited for, and others that are tried again: 16,384; the oldest is forgotten
 	OutgoingFor time.Duration // for how long: 72 h
 
 	// Hold is how long the responses to the parts of an unfinished message are kept back: 8 s. Centres wait 10 s or more.

@@ -1,6 +1,7 @@
 package sms
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -73,8 +74,24 @@ func (o *outgoing) taken(s *sending, id string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	s.ids = append(s.ids, id)
-	if id != "" {
+	if id != "" && s.total > 1 { // the outbox finds the receipt of a single part by itself
 		o.byID[id] = s
+	}
+}
+
+// handedOn forgets a message of a single part that the device has handed on: the outbox has its name by now.
+func (o *outgoing) handedOn(s *sending) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s.total > 1 || o.byNotice[s.notice] != s {
+		return
+	}
+	delete(o.byNotice, s.notice)
+	for i := len(o.order) - 1; i >= 0; i-- { // it is one of the newest
+		if o.order[i] == s {
+			o.order = slices.Delete(o.order, i, i+1)
+			return
+		}
 	}
 }
 

@@ -18,7 +18,7 @@ type offered struct {
 
 // offer stores a receipt and acknowledges it. again: its message is not written down yet.
 func (s *SMS) offer(ctx context.Context, o offered) (again bool) {
-	v, again := s.store(ctx, o.Report)
+	v, again, err := s.store(ctx, o.Report)
 	if again && o.tries < receiptTries {
 		return true
 	}
@@ -26,20 +26,23 @@ func (s *SMS) offer(ctx context.Context, o offered) (again bool) {
 		s.noisy.Info().Str("state", o.State).Msg("receipt for a message that is not known")
 		v = Taken
 	}
-	o.held.respond(v)
+	o.held.respond(v) // first: the end takes the link down
+	if err != nil {
+		s.fail(err)
+	}
 	return false
 }
 
-// store makes the outcome of a message durable.
-func (s *SMS) store(ctx context.Context, r Report) (v Verdict, again bool) {
+// store makes the outcome of a message durable. An error ends the process.
+func (s *SMS) store(ctx context.Context, r Report) (v Verdict, again bool, fatal error) {
 	if !r.Ended {
-		return Taken, false
+		return Taken, false, nil
 	}
 	out := acquirer.Receipt{Device: acquirer.DeviceSMS, Delivered: r.Delivered, Detail: r.Detail, At: time.Now()}
 	meaning, notice := s.outgoing.receipt(r.ID, r.Delivered)
 	switch meaning {
 	case outcomeOpen:
-		return Taken, false
+		return Taken, false, nil
 	case outcomeUnknown:
 		out.Reference = r.ID
 	default:
@@ -48,14 +51,13 @@ func (s *SMS) store(ctx context.Context, r Report) (v Verdict, again bool) {
 	switch err := s.Receipts.Receipt(ctx, out); {
 	case err == nil:
 		s.outgoing.told(notice)
-		return Taken, false
+		return Taken, false, nil
 	case errors.Is(err, acquirer.ErrNotFound):
-		return Later, true
+		return Later, true, nil
 	case errors.Is(err, acquirer.ErrStore):
-		s.fail(err)
-		return Later, false
+		return Later, false, err
 	default:
 		s.log.Warn().Err(err).Msg("receipt could not be stored: the centre is asked to send it again")
-		return Later, false
+		return Later, false, nil
 	}
 }

@@ -13,15 +13,21 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Config is what an [SMS] is made of. All but Dial, EarlyParts and Log must be set; Limits must be whole.
+// Config is what an [SMS] is made of: what a protocol adds to what its own configuration holds.
 type Config struct {
+	Common
 	Name     string   // of the protocol, in front of errors
 	Protocol Protocol // how to speak
-	Addrs    []string // host:port of the centre's doors: one is tried after the other
+	Source   string   // what limits count messages by: the protocol and the name at the centre
+	// Check names what is wrong in the protocol's own part; nil: nothing ever is.
+	Check func() error
+}
+
+// Common is what the configurations of all protocols hold. All but Dial, EarlyParts, Log and Limits must be set.
+type Common struct {
+	Addrs []string // host:port of the centre's doors: one is tried after the other
 	// Dial opens a connection, which then belongs to the SMS; nil means TCP. Its ctx ends after Limits.Bind.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
-	// Source is what limits count messages by: the protocol and the name at the centre.
-	Source string
 	// EarlyParts acknowledges the parts of a long message one by one, for centres that send the next part only then. A
 	// message whose last part is still to come is lost when the process ends meanwhile; its sender gets no answer.
 	EarlyParts bool
@@ -35,8 +41,6 @@ type Config struct {
 	Chance func() float64
 	Log    zerolog.Logger // the zero value logs nothing
 	Limits Limits
-	// Check names what is wrong in the protocol's own part; nil: nothing ever is.
-	Check func() error
 }
 
 // check names everything that is missing or wrong, one a line.

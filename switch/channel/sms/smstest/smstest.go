@@ -113,6 +113,14 @@ func Notice(t testing.TB, id, text string) acquirer.Message {
 	return acquirer.Message{ID: id, Kind: acquirer.NoticeDebited, To: to, Text: text, Created: time.Now(), Try: 1}
 }
 
+// Run runs r until stop, which waits for its end and returns what it returned. It may be called more than once.
+func Run(t testing.TB, r acquirer.Runner) (stop func() error) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(ctx) }()
+	return sync.OnceValue(func() error { cancel(); return <-ended })
+}
+
 // Send sends as the core does: a device that is down is tried again.
 func Send(t testing.TB, d acquirer.Device, m acquirer.Message, patience time.Duration) acquirer.Handed {
 	t.Helper()
