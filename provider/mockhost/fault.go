@@ -30,25 +30,30 @@ const (
 	FaultTruncated FaultKind = "truncated" // acts, sends half the answer, closes the link
 )
 
-// reversalPrefix marks a fault of reversals in text.
-const reversalPrefix = "reversal-"
+// reversalPrefix and payoutPrefix mark a fault of reversals and of orders to pay out in text.
+const (
+	reversalPrefix = "reversal-"
+	payoutPrefix   = "payout-"
+)
 
-// Fault makes a share of the debits, or of the reversals, go wrong.
+// Fault makes a share of the debits, of the reversals, or of the orders to pay out go wrong.
 type Fault struct {
 	Kind     FaultKind
 	Reversal bool          // strikes 0420 instead of 0200
+	Payout   bool          // strikes 0200 with F3 = 290000 instead
 	Share    float64       // 0 to 1
 	Delay    time.Duration // of FaultLate and FaultDelay; 0 is the default of the kind
 }
 
 // ParseFault reads KIND=SHARE or KIND=SHARE@DELAY, as in "silent=0.01" and
-// "late=0.02@35s"; with "reversal-" in front it is a fault of reversals. The
+// "late=0.02@35s"; with "reversal-" in front it is a fault of reversals, with "payout-" one of orders to pay out. The
 // error is ErrConfig.
 func ParseFault(text string) (Fault, error) {
 	name, value, ok := strings.Cut(text, "=")
 	share, delay, timed := strings.Cut(value, "@")
 	name, isReversal := strings.CutPrefix(name, reversalPrefix)
-	f := Fault{Kind: FaultKind(name), Reversal: isReversal}
+	name, isPayout := strings.CutPrefix(name, payoutPrefix)
+	f := Fault{Kind: FaultKind(name), Reversal: isReversal, Payout: isPayout}
 	var err error
 	if f.Share, err = strconv.ParseFloat(share, 64); err != nil || !ok {
 		return Fault{}, fmt.Errorf("%w: fault %q is not KIND=SHARE", ErrConfig, text)
@@ -64,13 +69,22 @@ func ParseFault(text string) (Fault, error) {
 // String is the form that ParseFault reads.
 func (f Fault) String() string {
 	text := string(f.Kind) + "=" + strconv.FormatFloat(f.Share, 'g', -1, 64)
-	if f.Reversal {
-		text = reversalPrefix + text
-	}
+	text = f.strikes() + text
 	if f.Delay != 0 {
 		text += "@" + f.Delay.String()
 	}
 	return text
+}
+
+// strikes is the prefix of what a fault is of; "" is debits.
+func (f Fault) strikes() string {
+	switch {
+	case f.Reversal:
+		return reversalPrefix
+	case f.Payout:
+		return payoutPrefix
+	}
+	return ""
 }
 
 // FaultKinds lists every kind.
@@ -83,15 +97,15 @@ func FaultKinds() []FaultKind {
 
 // checkFaults refuses unknown kinds, and shares that are more than everything.
 func checkFaults(faults []Fault) error {
-	sum := map[bool]float64{}
+	sum := map[string]float64{}
 	for _, f := range faults {
-		if !slices.Contains(FaultKinds(), f.Kind) {
+		if !slices.Contains(FaultKinds(), f.Kind) || f.Reversal && f.Payout {
 			return fmt.Errorf("%w: no fault %q", ErrConfig, f.Kind)
 		}
 		if !(f.Share >= 0 && f.Share <= 1) || f.Delay < 0 { // the form also refuses NaN
 			return fmt.Errorf("%w: fault %q: share or delay out of range", ErrConfig, f.Kind)
 		}
-		if sum[f.Reversal] += f.Share; sum[f.Reversal] > 1 {
+		if sum[f.strikes()] += f.Share; sum[f.strikes()] > 1 {
 			return fmt.Errorf("%w: faults are more than all traffic", ErrConfig)
 		}
 	}
@@ -121,7 +135,7 @@ type chance struct {
 	journal *journal // nil: nothing is kept
 
 	mu       sync.Mutex
-	attempts map[string]uint32 // of reversals, by their host key
+	attempts map[string]uint32 // of reversals and orders, by their host key
 }
 
 func newChance(faults []Fault, seed uint64) *chance {
@@ -129,12 +143,18 @@ func newChance(faults []Fault, seed uint64) *chance {
 }
 
 // debit is the fault of a 0200; the zero Fault if there is none.
-func (c *chance) debit(key string) Fault { return c.pick(false, key, 0) }
+func (c *chance) debit(key string) Fault { return c.pick("", key, 0) }
 
-// reversal is the fault of the next attempt of a 0420. That it came is in the batch
-// of any record that is appended later.
-func (c *chance) reversal(key string) Fault {
-	if !slices.ContainsFunc(c.faults, func(f Fault) bool { return f.Reversal }) {
+// reversal is the fault of the next attempt of a 0420.
+func (c *chance) reversal(key string) Fault { return c.attempt(reversalPrefix, key) }
+
+// payout is the fault of the next attempt of an order to pay out.
+func (c *chance) payout(key string) Fault { return c.attempt(payoutPrefix, key) }
+
+// attempt is the fault of the next attempt of what is repeated. That it came is in the batch of any record that is appended
+// later.
+func (c *chance) attempt(what, key string) Fault {
+	if !slices.ContainsFunc(c.faults, func(f Fault) bool { return f.strikes() == what }) {
 		return Fault{}
 	}
 	c.mu.Lock()
@@ -144,7 +164,7 @@ func (c *chance) reversal(key string) Fault {
 		c.journal.append(record{Kind: kindAttempt, Key: key})
 	}
 	c.mu.Unlock()
-	return c.pick(true, key, attempt)
+	return c.pick(what, key, attempt)
 }
 
 // apply counts an attempt out of the log.
@@ -156,13 +176,13 @@ func (c *chance) apply(r record) error {
 	return nil
 }
 
-func (c *chance) pick(isReversal bool, key string, attempt uint32) Fault {
+func (c *chance) pick(what, key string, attempt uint32) Fault {
 	if len(c.faults) == 0 {
 		return Fault{}
 	}
-	at := fraction(fmt.Appendf(nil, "%d/%t/%s/%d", c.seed, isReversal, key, attempt))
+	at := fraction(fmt.Appendf(nil, "%d/%s/%s/%d", c.seed, seeded(what), key, attempt))
 	for _, f := range c.faults {
-		if f.Reversal != isReversal {
+		if f.strikes() != what {
 			continue
 		}
 		if at -= f.Share; at < 0 {
@@ -170,6 +190,18 @@ func (c *chance) pick(isReversal bool, key string, attempt uint32) Fault {
 		}
 	}
 	return Fault{}
+}
+
+// seeded is what a kind of request adds to the seed. Debits and reversals keep the words that they always had, so that a seed
+// means what it meant.
+func seeded(what string) string {
+	switch what {
+	case "":
+		return "false"
+	case reversalPrefix:
+		return "true"
+	}
+	return what
 }
 
 // fraction spreads text evenly over 0 to 1. FNV alone leaves the high bits of

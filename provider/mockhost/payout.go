@@ -11,9 +11,11 @@ import (
 // payout is what became of the money of a debit after reconciliation: it went to the payee, or could not.
 type payout struct {
 	f7, f11 string // of the 0220, the same at each repeat
+	payee   string // F103, the card that was credited, or could not be
+	order   string // host key of the 0200 that ordered it; "": none did, its date was in balance
 	date    string // F15, settlement date of the debit
 	code    string // F39: 00, or why the card could not be credited
-	told    bool   // the member answered 0230
+	told    bool   // the member answered 0230, or its order was refused
 	sent    time.Time
 }
 
@@ -57,8 +59,7 @@ func (l *ledger) payOut(b *book, now time.Time) {
 		e := line.entry
 		if line.own == "" && e.state == stateHeld && e.payout == nil {
 			l.commit(record{
-				Kind: kindPayout, At: millis(now), Key: e.key, Date: b.date, Code: l.payoutCode(e),
-				Own: traceText(uint32(l.advices)) + beijing(now).Format(timeLayout),
+				Kind: kindPayout, At: millis(now), Key: e.key, Date: b.date, Code: l.payoutCode(e.payee, e.key), Own: l.nextAdvice(now),
 			})
 		}
 	}
@@ -67,17 +68,22 @@ func (l *ledger) payOut(b *book, now time.Time) {
 // timeLayout is F7.
 const timeLayout = "0102150405"
 
-// payoutCode is the word of the payee's bank: F39 of the 0220.
-func (l *ledger) payoutCode(e *entry) string {
-	a := l.accounts[e.payee]
+// nextAdvice is F11 and F7 of the 0220 about a payout that is made now.
+func (l *ledger) nextAdvice(now time.Time) string {
+	return traceText(uint32(l.advices)) + beijing(now).Format(timeLayout)
+}
+
+// payoutCode is the word of the payee's bank, F39; key is that of the debit, or of the order, by which the fault decides.
+func (l *ledger) payoutCode(payee, key string) string {
+	a := l.accounts[payee]
 	switch {
-	case a == nil && l.issuers[issuerOf(e.payee)]:
+	case a == nil && l.issuers[issuerOf(payee)]:
 		return codeNoCard
 	case a == nil:
 		return codeNoIssuer
 	case a.Status.refusal() != "":
 		return a.Status.refusal()
-	case l.refusePayout != nil && l.refusePayout(e.key):
+	case l.refusePayout != nil && l.refusePayout(key):
 		return codeNoAccount
 	}
 	return codeApproved
@@ -92,14 +98,20 @@ func (l *ledger) applyBalanced(r record) error {
 	return nil
 }
 
-// applyPayout moves the money from what is held of the payer's to the payee's balance, if the bank took it.
+// applyPayout moves the money from what is held of the payer's to the payee's balance, if the bank took it. A payout that the
+// bank did not take may be ordered anew.
 func (l *ledger) applyPayout(r record) error {
 	e := l.entries[r.Key]
-	if e == nil || e.state != stateHeld || e.payout != nil || len(r.Own) != 6+len(timeLayout) || len(e.key) != hostKeyLen {
+	if e == nil || e.state != stateHeld || e.payout != nil && r.Order == "" ||
+		len(r.Own) != 6+len(timeLayout) || len(e.key) != hostKeyLen {
 		return fmt.Errorf("%w: payout of no debit, or twice", ErrLog)
 	}
+	p := &payout{f11: r.Own[:6], f7: r.Own[6:], date: r.Date, code: r.Code, payee: e.payee, order: r.Order}
+	if r.Order != "" {
+		p.payee, p.told = r.Payee, r.Code != codeApproved // the 0210 has told a refusal
+	}
 	if r.Code == codeApproved {
-		to := l.accounts[e.payee]
+		to := l.accounts[p.payee]
 		if to == nil {
 			return fmt.Errorf("%w: payout to no account", ErrLog)
 		}
@@ -107,9 +119,11 @@ func (l *ledger) applyPayout(r record) error {
 		e.state = statePaid
 		l.payouts++
 	}
-	e.payout = &payout{f11: r.Own[:6], f7: r.Own[6:], date: r.Date, code: r.Code}
 	l.advices++
-	l.owed[e.institution] = append(l.owed[e.institution], e)
+	l.disown(e) // of an earlier one nobody needs to hear any more
+	if e.payout = p; !p.told {
+		l.owed[e.institution] = append(l.owed[e.institution], e)
+	}
 	return nil
 }
 
@@ -128,10 +142,16 @@ func (l *ledger) applyTold(r record) error {
 		return fmt.Errorf("%w: answer to no payout, or twice", ErrLog)
 	}
 	e.payout.told = true
-	list := l.owed[e.institution]
-	at := slices.Index(list, e)
-	l.owed[e.institution] = slices.Delete(list, at, at+1)
+	l.disown(e)
 	return nil
+}
+
+// disown takes a debit off the list of those whose payout is to be told.
+func (l *ledger) disown(e *entry) {
+	list := l.owed[e.institution]
+	if at := slices.Index(list, e); at >= 0 {
+		l.owed[e.institution] = slices.Delete(list, at, at+1)
+	}
 }
 
 // resume pays out what a crash in the middle of a balance has left.

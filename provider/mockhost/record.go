@@ -32,10 +32,10 @@ const (
 	kindRefused  kind = "refused"  // a debit was declined: Key, PAN, Fen, Code
 	kindReversal kind = "reversal" // a debit was undone: Key of the debit, Own, Date
 	kindUnknown  kind = "unknown"  // a reversal came before its debit: Key of the debit
-	kindAttempt  kind = "attempt"  // a reversal came that a fault may strike: its own Key
+	kindAttempt  kind = "attempt"  // a reversal or an order came that a fault may strike: its own Key
 	kindCutoff   kind = "cutoff"   // the settlement date moves: Date
 	kindBalanced kind = "balanced" // a 0520 agreed: Date, Institution, Count of the lines that it was about
-	kindPayout   kind = "payout"   // after it, what became of a debit's money: Key of the debit, Own, Date, Code
+	kindPayout   kind = "payout"   // what became of a debit's money: Key of the debit, Own, Date, Code; ordered: Order, Payee
 	kindTold     kind = "told"     // the member knows of that: Key of the debit
 	kindFiled    kind = "filed"    // a detail file is there: Date, Institution
 	kindOffer    kind = "offer"    // a zone key goes out: Institution, KeyKind, Wrapped
@@ -61,7 +61,8 @@ type record struct {
 	Type        string `json:"mcc,omitempty"`   // F18
 	Entry       string `json:"entry,omitempty"` // F22
 	Institution string `json:"institution,omitempty"`
-	Own         string `json:"own,omitempty"` // host key of a reversal; F11 and F7 of a 0220
+	Own         string `json:"own,omitempty"`   // host key of a reversal; F11 and F7 of a 0220
+	Order       string `json:"order,omitempty"` // host key of the 0200 that ordered a payout
 	Count       int    `json:"count,omitempty"`
 	KeyKind     string `json:"keykind,omitempty"`
 	Wrapped     string `json:"wrapped,omitempty"` // zone key under the master key, hex

@@ -39,6 +39,10 @@ func (l *link) dispatch(m *cups.Message) {
 	case cups.MTIVerify:
 		l.verify(m)
 	case cups.MTIDebit:
+		if m.Get(3) == cups.ProcPayout {
+			l.payOut(m)
+			return
+		}
 		l.debit(m)
 	case cups.MTIReversal, mtiReversalRepeat:
 		l.reverse(m)

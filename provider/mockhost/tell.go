@@ -91,7 +91,7 @@ func payoutAdvice(e *entry, key zoneKey) *cups.Message {
 	for id, value := range map[int]string{
 		3: cups.ProcPayout, 4: amountText(e.fen), 7: p.f7, 11: p.f11, 15: p.date[len("2006"):], 32: e.institution,
 		33: e.institution, 37: e.reference, 41: e.terminal, 42: e.merchant, 49: country,
-		90: cups.Original90(cups.MTIDebit, stan, f7, e.key[16:27], e.key[27:]), 100: e.institution, 103: e.payee,
+		90: cups.Original90(cups.MTIDebit, stan, f7, e.key[16:27], e.key[27:]), 100: e.institution, 103: p.payee,
 	} {
 		m.Set(id, value)
 	}

@@ -27,6 +27,7 @@ const (
 	UsageAssoc   = "AS"     // F48: associated business
 	TagBusiness  = "AO"     // F48: kind of business
 	SelfTransfer = "07"     // AO: transfer at a self-service terminal
+	PayoutOrder  = "10"     // AO: payout
 )
 
 // Network management codes, F70.
