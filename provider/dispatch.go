@@ -37,9 +37,14 @@ func (n *Network) receive(l *link, frame []byte) {
 func (n *Network) dispatch(l *link, m *cups.Message) {
 	switch m.MTI() {
 	case cups.MTIDebitResponse:
-		if !n.pending.deliver(keyOf(m), reply{message: m}) {
-			n.offerLate(m)
+		if n.pending.deliver(keyOf(m), reply{message: m}) {
+			return
 		}
+		if m.Get(3) == cups.ProcPayout { // the order is sent again, and the 0220 tells
+			n.counts.stray.Add(1)
+			return
+		}
+		n.offerLate(m)
 	case cups.MTIReversalResponse, cups.MTIVerifyResponse, cups.MTIReconcileResponse:
 		if !n.pending.deliver(keyOf(m), reply{message: m}) {
 			n.counts.stray.Add(1)

@@ -35,7 +35,7 @@ func (n *Network) encodeDebit(r acquirer.AuthorizationRequest) (*cups.Message, e
 	m.Set(26, pinCapture)
 	setPresent(m, 35, r.Track2.Reveal())
 	setPresent(m, 36, r.Track3.Reveal())
-	m.SetBytes(48, encodeBusiness())
+	m.SetBytes(48, encodeBusiness(cups.SelfTransfer))
 	pin := r.PIN.Reveal()
 	m.SetBytes(52, pin[:])
 	m.Set(53, pinWithPAN)
@@ -96,9 +96,9 @@ func setPresent(m *cups.Message, id int, value string) {
 	}
 }
 
-// encodeBusiness is F48: associated business, a transfer at a self-service terminal.
-func encodeBusiness() []byte {
-	return spec.AppendElement([]byte(cups.UsageAssoc), cups.TagBusiness, []byte(cups.SelfTransfer))
+// encodeBusiness is F48: associated business, of a kind.
+func encodeBusiness(kind string) []byte {
+	return spec.AppendElement([]byte(cups.UsageAssoc), cups.TagBusiness, []byte(kind))
 }
 
 // encodeIndustry is F104: payee's and payer's number and the payment information, the elements of F62.

@@ -48,7 +48,7 @@ func (n *Network) VerifyAccount(ctx context.Context, c acquirer.AccountCheck) (a
 // encodeVerify makes the 0100 without its F128.
 func (n *Network) encodeVerify(c acquirer.AccountCheck) (*cups.Message, error) {
 	name := spec.EncodeGBK(c.Name)
-	if back, err := spec.DecodeGBK(name); err != nil || back != c.Name {
+	if !inGBK(name, c.Name) {
 		return nil, acquirer.ErrNotInGBK
 	}
 	m := n.newMessage(cups.MTIVerify)
@@ -69,7 +69,7 @@ func (n *Network) encodeVerify(c acquirer.AccountCheck) (*cups.Message, error) {
 	m.Set(41, institution)
 	m.Set(42, institution+strings.Repeat("0", 15-len(institution)))
 	m.SetBytes(43, encodeName(n.config.MerchantName("")))
-	m.SetBytes(48, encodeBusiness())
+	m.SetBytes(48, encodeBusiness(cups.SelfTransfer))
 	m.Set(49, currencyYuan)
 	m.Set(60, encodeSelfDefined(reasonNone, n.config.TerminalType, keyedWithoutPIN))
 	m.SetBytes(61, cups.Holder{Name: name, Phone: c.Number.Reveal()}.AppendAsk(nil))
