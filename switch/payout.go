@@ -34,6 +34,7 @@ type PayoutOrder struct {
 	Date        Date         // F15
 	Host        HostKey      // F7, F11: the same at each repeat
 	Card        PAN          // F103
+	Name        string       // F61: whom the card must belong to, UTF-8; empty: not compared
 }
 
 // paid reports whether the host says that the payee has the money.

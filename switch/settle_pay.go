@@ -102,7 +102,7 @@ func (r *settling) orderOne(ctx context.Context, t *Transaction, p *PayoutRecord
 		}
 	}
 	wait, cancel := context.WithTimeout(ctx, r.Limits.HostTimeout)
-	code, err := r.Settlement.Orders.PayOut(wait, PayoutOrder{Transaction: t, Date: r.st.Date, Host: p.Host, Card: payee.Card})
+	code, err := r.Settlement.Orders.PayOut(wait, PayoutOrder{Transaction: t, Date: r.st.Date, Host: p.Host, Card: payee.Card, Name: payee.Name})
 	cancel()
 	switch {
 	case ctx.Err() != nil:

@@ -35,8 +35,9 @@ func (h hostWord) PaidOut(ctx context.Context, p acquirer.Payout) (acquirer.Resp
 // settlement is what the switch needs to settle.
 func (a *App) settlement() acquirer.SettlementConfig {
 	log := a.log.With().Str("part", "settlement").Logger()
-	return acquirer.SettlementConfig{Ledger: a.db, Centre: a.Network, Automatic: a.config.Clearing.Auto,
-		Progress: func(date acquirer.Date, text string) { log.Info().Int("date", int(date)).Msg(text) }}
+	return acquirer.SettlementConfig{Ledger: a.db, Centre: a.Network, Orders: a.Network,
+		Automatic: a.config.Clearing.Auto,
+		Progress:  func(date acquirer.Date, text string) { log.Info().Int("date", int(date)).Msg(text) }}
 }
 
 // openClearing makes what watches the folder of detail files, and the daily clock.

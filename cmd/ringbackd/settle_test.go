@@ -7,25 +7,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"example.com/ringback/provider/mockhost"
 	acquirer "example.com/ringback/switch"
+	"example.com/ringback/terminal/emulator"
 )
 
 // printed runs a verb and returns what it wrote to standard output.
 func printed(t *testing.T, config string, args ...string) (string, error) {
 	t.Helper()
 	return captured(func() error { return runAs(t.Context(), t, thisCaller(), config, args...) })
-}
-
-// confirm says that a terminal has spoken for every approved debit.
-func (w *world) confirm() {
-	for _, x := range w.rows() {
-		if x.State != acquirer.Approved || x.Confirmed {
-			continue
-		}
-		next := *x
-		next.Confirmed = true
-		require.NoError(w.t, w.app.db.Move(w.t.Context(), x, &next, acquirer.Change{At: time.Now(), Event: "listed"}))
-	}
 }
 
 func (w *world) settle(args ...string) settlementJSON {
@@ -38,27 +28,30 @@ func (w *world) settle(args ...string) settlementJSON {
 }
 
 // A whole day through both ends: the host closes the date and lists it, the totals agree, the payee has the money and is told;
-// a debit without its terminal's word waits, and keeps the host from paying on its own word.
+// a debit without its terminal's word waits, keeps the host from paying on its own word, and the other is ordered singly.
 func TestSettleADay(t *testing.T) {
 	w := newWorld(t, 5*time.Second)
-	term := w.terminal("10000001")
-	for _, fen := range []int64{1200, 3400} {
-		_, err := term.Pay(t.Context(), payment(fen), holder{[]string{"123456"}})
-		require.NoError(t, err)
-	}
-	out := w.settle("--wait=8s")
+	term := w.till(emulator.BatchFaults{})
+	w.pay(term, 1200, 3400)
+	out := w.settle("--wait=20s")
 	require.Equal(t, "by the host", out.CutOff)
 	require.Equal(t, "in balance", out.Balance)
 	require.Equal(t, sumJSON{2, 4600}, out.OurDebits)
 	require.Equal(t, out.OurDebits, out.HostDebits)
-	require.Equal(t, sumJSON{1, 1200}, out.Settled, "the second debit is the terminal's word for the first")
+	require.Equal(t, sumJSON{1, 1200}, out.Paid, "the second debit is the terminal's word for the first")
 	require.Equal(t, sumJSON{1, 3400}, out.Waiting)
 	require.Equal(t, "the terminal has not been heard since", out.Waits[0].Why)
 	_, held := w.balance(goodCard)
-	require.Equal(t, int64(4600), held, "nothing is paid while something waits")
-
-	w.confirm()
+	require.Equal(t, int64(3400), held)
+	require.Equal(t, int64(1), w.payouts())
 	out = w.settle("--date", out.Date)
+	require.Equal(t, []sumJSON{{1, 1200}, {1, 3400}}, []sumJSON{out.Paid, out.Waiting}, "settled once more, nothing changes")
+	require.Equal(t, int64(1), w.payouts())
+
+	_, err := term.Settle(t.Context())
+	require.NoError(t, err)
+	out = w.settle("--date", out.Date)
+	require.Equal(t, int64(2), w.payouts())
 	require.Equal(t, sumJSON{2, 4600}, out.Paid, "%+v", out)
 	require.Empty(t, out.Waits)
 	require.Empty(t, out.Discrepancies)
@@ -72,9 +65,77 @@ func TestSettleADay(t *testing.T) {
 	}
 	w.stopSwitch()
 	require.NoError(t, runAs(t.Context(), t, thisCaller(), w.config(), "audit"))
-	_, err := printed(t, w.config(), "settle", "--date", out.Date)
+	_, err = printed(t, w.config(), "settle", "--date", out.Date)
 	require.ErrorContains(t, err, "no switch serves")
 	w.startSwitch()
+}
+
+// payouts is how often the host has credited a payee.
+func (w *world) payouts() int64 {
+	totals, err := w.host.Ledger()
+	require.NoError(w.t, err)
+	return totals.Payouts
+}
+
+// rebind binds another card to a payee.
+func (w *world) rebind(number, card string) {
+	m, err := acquirer.ParseMSISDN(number)
+	require.NoError(w.t, err)
+	p, err := w.app.db.PayeeByNumber(w.t.Context(), m)
+	require.NoError(w.t, err)
+	next := *p
+	next.Card, err = acquirer.ParsePAN(card)
+	require.NoError(w.t, err)
+	next.Ref.CardVersion++
+	require.NoError(w.t, w.app.db.ChangePayee(w.t.Context(), acquirer.Effect{Payee: next}))
+}
+
+// A payee's card is closed when it is paid to: worklist, the payee is asked for another card, that one is bound, the payout
+// is tried again, also after a restart, and paid once.
+func TestPayAgain(t *testing.T) {
+	const closed, other = "6217000000000000012", "6228480000000000018"
+	w := newWorld(t, 5*time.Second)
+	addr := w.hostAddr
+	require.NoError(t, w.host.Close())
+	w.startHost(addr, func(c *mockhost.Config) {
+		for i := range c.Accounts {
+			if c.Accounts[i].PAN == closed {
+				c.Accounts[i].Status = mockhost.StatusClosed
+			}
+			if c.Accounts[i].PAN == other {
+				c.Accounts[i].Name = "王小明"
+			}
+		}
+	})
+	w.stopSwitch()
+	w.startSwitch()
+	w.pay(w.till(emulator.BatchFaults{}), 1200, 3400)
+	out := w.settle()
+	require.Zero(t, out.Paid.Count)
+	require.Zero(t, w.payouts())
+	require.Len(t, out.Discrepancies, 1)
+	require.Equal(t, string(acquirer.PayoutRefused), out.Discrepancies[0].Kind)
+	refused := w.byAmount()[1200]
+	require.Equal(t, acquirer.Paying, refused.State)
+	told, err := w.app.db.NoticesAbout(t.Context(), int64(refused.ID))
+	require.NoError(t, err)
+	require.Equal(t, acquirer.NoticeNewCard, told[len(told)-1].Kind)
+
+	out = w.settle("--date", out.Date)
+	require.Zero(t, out.Paid.Count, "not tried again by itself")
+	w.rebind(payeeOne, other)
+	_, err = printed(t, w.config(), "discrepancy", "resolve", "1", "--as", "pay-again", "--why", "another card is bound")
+	require.NoError(t, err)
+	w.stopSwitch()
+	w.startSwitch()
+	out = w.settle("--date", out.Date)
+	require.Equal(t, sumJSON{1, 1200}, out.Paid, "%+v", out)
+	require.Equal(t, int64(1), w.payouts())
+	got, _ := w.balance(other)
+	require.Equal(t, int64(1200), got)
+	out = w.settle("--date", out.Date)
+	require.Equal(t, int64(1), w.payouts())
+	require.Equal(t, sumJSON{1, 3400}, out.Waiting)
 }
 
 // What the worklist's verbs show and refuse.

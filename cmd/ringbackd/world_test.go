@@ -75,11 +75,15 @@ func newWorld(t *testing.T, timeout time.Duration, tune ...func(*App)) *world {
 
 func (w *world) config() string { return filepath.Join(w.dir, "ringbackd.yaml") }
 
-func (w *world) startHost(addr string) {
+func (w *world) startHost(addr string, change ...func(*mockhost.Config)) {
 	zmk, err := hex.DecodeString(demoZMK)
 	require.NoError(w.t, err)
-	w.host, err = mockhost.Open(mockhost.Config{Dir: filepath.Join(w.dir, "host"), ZMK: zmk, Demo: true,
-		Accounts: mockhost.DemoAccounts(), ClearingDir: filepath.Join(w.dir, "clearing"), Log: zerolog.New(w.log)})
+	c := mockhost.Config{Dir: filepath.Join(w.dir, "host"), ZMK: zmk, Demo: true,
+		Accounts: mockhost.DemoAccounts(), ClearingDir: filepath.Join(w.dir, "clearing"), Log: zerolog.New(w.log)}
+	for _, f := range change {
+		f(&c)
+	}
+	w.host, err = mockhost.Open(c)
 	require.NoError(w.t, err)
 	l, err := net.Listen("tcp", addr)
 	require.NoError(w.t, err)
