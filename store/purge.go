@@ -33,6 +33,7 @@ func (db *DB) Purge(ctx context.Context, now time.Time, l acquirer.EnrolmentLimi
 			p.Dates, err = db.shredDates(ctx, now, acquirer.DateOf(now.Add(-l.JournalKept)))
 			return err
 		},
+		func() (err error) { p.Lines, err = db.sweep(ctx, writeOldLines, now); return err },
 	}
 	for _, step := range steps {
 		failed := step()

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -165,6 +166,58 @@ func TestShreddingWaitsForReversals(t *testing.T) {
 	same(t, owed, get(t, db, owed.ID))
 	moved(t, db, owed, acquirer.Reversed, acquirer.Change{At: noon, Event: acquirer.EventReversed, Finished: r.ID})
 	require.Equal(t, []acquirer.Date{20261122}, purge(t, db, noon.AddDate(1, 0, 0), l).Dates)
+}
+
+// A payee who is still to be paid must be found, and so must whoever a discrepancy is about: the key of their day stays, and the
+// lines of the host's list with it.
+func TestShreddingWaitsForPayouts(t *testing.T) {
+	l := acquirer.EnrolmentLimits{JournalKept: 10 * day, NoticesKept: 1000 * day, EnrolmentsKept: 1000 * day, MessagesKept: 1000 * day}
+	later := noon.AddDate(1, 0, 0)
+	gone := []acquirer.Date{20261122}
+	staged := func(t *testing.T, db *DB, tx *acquirer.Transaction) {
+		s := settlementOf(20261122)
+		require.NoError(t, db.SaveSettlement(t.Context(), s))
+		require.NoError(t, db.StageLines(t.Context(), s, []acquirer.StagedLine{{Date: s.Date, Number: 1, Kind: acquirer.LineDebit, Transaction: tx.ID, Amount: tx.Amount},
+			{Date: s.Date, Number: 2, Kind: acquirer.LineDebit}}))
+	}
+	t.Run("paid", func(t *testing.T) {
+		db := openNew(t)
+		tx := opened(t, db, noon)
+		staged(t, db, tx)
+		tx = moved(t, db, tx, acquirer.Approved, approve(tx.ID))
+		tx = moved(t, db, tx, acquirer.Settled, change(acquirer.EventAgreed))
+		require.Empty(t, purge(t, db, later, l).Dates, "settled")
+		c := change(acquirer.EventPay)
+		c.Payout = payoutOf(tx, acquirer.PayoutOwed)
+		tx = moved(t, db, tx, acquirer.Paying, c)
+		require.Empty(t, purge(t, db, later, l).Dates, "paying")
+		require.Equal(t, 2, count(t, db, "clearing_line"))
+		c = change(acquirer.EventPaidOut)
+		c.Payout = payoutOf(tx, acquirer.PayoutDone)
+		moved(t, db, tx, acquirer.Paid, c)
+		p := purge(t, db, later, l)
+		require.Equal(t, gone, p.Dates)
+		require.Positive(t, p.Lines)
+		require.Zero(t, count(t, db, "clearing_line"))
+	})
+	t.Run("disputed", func(t *testing.T) {
+		db := openNew(t)
+		tx := disputed(t, db)
+		require.Empty(t, purge(t, db, later, l).Dates)
+		c := change(acquirer.EventResolved)
+		c.Resolved = &acquirer.Resolved{Discrepancy: 1, Subject: fmt.Sprint(tx.ID), As: acquirer.NoPayout, Why: "x", Who: "a", At: noon}
+		moved(t, db, tx, acquirer.Approved, c)
+		require.Equal(t, gone, purge(t, db, later, l).Dates)
+	})
+	t.Run("given up", func(t *testing.T) {
+		db := openNew(t)
+		tx := opened(t, db, noon)
+		tx = moved(t, db, tx, acquirer.Approved, approve(tx.ID))
+		next := *tx
+		next.State, next.Exception = acquirer.Settled, "closed: "+string(acquirer.Refunded)
+		require.NoError(t, db.Move(t.Context(), tx, &next, change(acquirer.EventAgreed)))
+		require.Equal(t, gone, purge(t, db, later, l).Dates)
+	})
 }
 
 // rekey seals what was sealed today under the key of another date, as if it had been made then.

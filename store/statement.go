@@ -56,6 +56,7 @@ const (
 	writeNoticeStep
 	writeOldMessages
 	writeOldUses
+	writeOldLines
 	writeEnrolmentGone
 	writeEnrolmentStepsGone
 	writeNoticesGone
@@ -212,7 +213,9 @@ var writes = [...]string{
 		ON CONFLICT DO NOTHING`,
 
 	// What is too old.
-	writeOldMessages:        `DELETE FROM message WHERE id IN (SELECT id FROM message WHERE at < $1 ORDER BY at LIMIT $2)`,
+	writeOldMessages: `DELETE FROM message WHERE id IN (SELECT id FROM message WHERE at < $1 ORDER BY at LIMIT $2)`,
+	writeOldLines: `DELETE FROM clearing_line WHERE (date, number) IN (SELECT l.date, l.number FROM shredded s JOIN clearing_line l ON l.date = s.id
+		WHERE s.at <= $1 AND NOT EXISTS (SELECT 1 FROM txn t JOIN data_key k ON k.id = t.key_id WHERE t.id = l.txn) LIMIT $2)`,
 	writeOldUses:            `DELETE FROM quota WHERE (scope, subject) IN (SELECT scope, subject FROM quota WHERE ends <= $1 ORDER BY ends LIMIT $2)`,
 	writeEnrolmentGone:      `DELETE FROM enrolment WHERE id = $1 AND due = 0`,
 	writeEnrolmentStepsGone: `DELETE FROM enrolment_step WHERE enrolment = $1`,
@@ -235,7 +238,11 @@ var writes = [...]string{
 		AND NOT EXISTS (SELECT 1 FROM payee_card WHERE key_id = $1) AND NOT EXISTS (SELECT 1 FROM payee_contact WHERE key_id = $1)
 		AND NOT EXISTS (SELECT 1 FROM enrolment WHERE key_id = $1) AND NOT EXISTS (SELECT 1 FROM outbox WHERE key_id = $1)
 		AND NOT EXISTS (SELECT 1 FROM request WHERE key_id = $1 AND closed = 0)
-		AND NOT EXISTS (SELECT 1 FROM txn WHERE state IN (2, 4) AND key_id = $1)`, // the 0420 of a debit carries its card
+		AND NOT EXISTS (SELECT 1 FROM txn WHERE state IN (2, 4) AND key_id = $1) -- the 0420 of a debit carries its card
+		AND NOT EXISTS (SELECT 1 FROM txn WHERE biz_date = $1 AND state IN (7, 8) AND key_id = $1 -- its payee is still to be paid
+			AND exception NOT IN ('closed: no-payout', 'closed: refunded'))
+		AND NOT EXISTS (SELECT 1 FROM discrepancy d JOIN txn t ON t.id = d.txn WHERE t.key_id = $1
+			AND NOT EXISTS (SELECT 1 FROM resolution r WHERE r.discrepancy = d.id))`,
 	writeShredded: `INSERT INTO shredded (id, at, mac) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
 
 	writeSettlement: `INSERT INTO settlement (` + settlementColumns + `, mac)

@@ -113,6 +113,7 @@ type Purged struct {
 	Notices    int    // removed, or without their personal part now
 	Payees     int    // that had asked to be forgotten
 	Dates      []Date // business dates whose personal data nobody can open any more
+	Lines      int    // of the host's lists of such dates, whose debits are all as old
 }
 
 // Use is one use of a limit.
