@@ -22,7 +22,9 @@ func (a *auditor) judgeOutbox(d *dossier, made effects) {
 	payerTold := false
 	for _, n := range made.notices {
 		payerTold = payerTold || n.Kind == acquirer.NoticeDebited
-		i := slices.IndexFunc(d.notices, func(cells []any) bool { return number(cells[noticeKind]) == int64(n.Kind) })
+		i := slices.IndexFunc(d.notices, func(cells []any) bool {
+			return number(cells[noticeKind]) == int64(n.Kind) && number(cells[noticeCopy]) == int64(n.Copy)
+		})
 		if i < 0 {
 			a.broken(d.id, 0, "notice %d is missing", n.Kind)
 			continue
@@ -30,8 +32,8 @@ func (a *auditor) judgeOutbox(d *dossier, made effects) {
 		a.judgeNotice(d, n, d.notices[i])
 	}
 	for _, cells := range d.notices {
-		kind := acquirer.NoticeKind(number(cells[noticeKind]))
-		if !slices.ContainsFunc(made.notices, func(n acquirer.Notice) bool { return n.Kind == kind }) {
+		kind, copied := acquirer.NoticeKind(number(cells[noticeKind])), number(cells[noticeCopy])
+		if !slices.ContainsFunc(made.notices, func(n acquirer.Notice) bool { return n.Kind == kind && int64(n.Copy) == copied }) {
 			a.broken(d.id, 0, "notice %d was put in", kind)
 		}
 	}
@@ -54,7 +56,7 @@ func (a *auditor) judgeNotice(d *dossier, n acquirer.Notice, cells []any) {
 		before[noticeState] = int64(acquirer.NoticeQueued)
 		holds = a.noticeHolds(before)
 	}
-	if number(cells[noticeCreated]) != micros(n.Created) || number(cells[noticeCopy]) != 0 || !holds {
+	if number(cells[noticeCreated]) != micros(n.Created) || !holds {
 		a.broken(d.id, 0, "notice %d is not as it was written", n.Kind)
 	}
 	if undone && state == acquirer.NoticeQueued {

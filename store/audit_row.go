@@ -127,7 +127,7 @@ func (a *auditor) made(d *dossier) (e effects) {
 			continue
 		}
 		for _, n := range m.Notices {
-			if !slices.ContainsFunc(e.notices, func(x acquirer.Notice) bool { return x.Kind == n.Kind }) {
+			if !slices.ContainsFunc(e.notices, func(x acquirer.Notice) bool { return x.Kind == n.Kind && x.Copy == n.Copy }) {
 				e.notices = append(e.notices, n)
 			}
 		}

@@ -23,12 +23,14 @@ type Made struct {
 //	2 | id 8 | trace number 4 | F7 | reason     a text is a length byte and its bytes
 //	3 | id 8
 //	5 | kind 1
+//	6 | kind 1 | copy 8 | created 8            one of which there are several
 const (
 	madeNotice    = 1
 	madeReversal  = 2
 	madeFinished  = 3
 	madeNoticeNow = 4
 	madeWithdrawn = 5
+	madeCopy      = 6
 )
 
 var errMade = errors.New("what the step made is malformed")
@@ -36,6 +38,11 @@ var errMade = errors.New("what the step made is malformed")
 // encodeMade writes what a change makes; nil when it makes nothing.
 func encodeMade(c acquirer.Change) (out []byte) {
 	for _, n := range c.Notices {
+		if n.Copy > 0 {
+			out = binary.BigEndian.AppendUint64(append(out, madeCopy, byte(n.Kind)), uint64(n.Copy))
+			out = binary.BigEndian.AppendUint64(out, uint64(micros(n.Created)))
+			continue
+		}
 		if n.Created.Equal(c.At) {
 			out = append(out, madeNoticeNow, byte(n.Kind))
 			continue
@@ -68,6 +75,13 @@ func decodeMade(id acquirer.ID, at time.Time, column []byte) (m Made, err error)
 			m.Notices = append(m.Notices, acquirer.Notice{Transaction: id, Kind: kind, Created: timeOf(p.number())})
 		case madeNoticeNow:
 			m.Notices = append(m.Notices, acquirer.Notice{Transaction: id, Kind: acquirer.NoticeKind(p.take(1)[0]), Created: at})
+		case madeCopy:
+			n := acquirer.Notice{Transaction: id, Kind: acquirer.NoticeKind(p.take(1)[0]), Copy: int(p.number())}
+			n.Created = timeOf(p.number())
+			if n.Copy <= 0 && !p.short {
+				return Made{}, errMade
+			}
+			m.Notices = append(m.Notices, n)
 		case madeWithdrawn:
 			m.Withdrew = acquirer.NoticeKind(p.take(1)[0])
 		case madeReversal:

@@ -16,12 +16,14 @@ func FuzzMade(f *testing.F) {
 	for _, c := range []acquirer.Change{
 		{At: at},
 		{At: at, Notices: []acquirer.Notice{{Kind: acquirer.NoticeDebited, Created: at}, {Kind: 2, Created: at.Add(-time.Hour)}}, Withdraw: acquirer.NoticeDebited, Finished: 7},
+		{At: at, Notices: []acquirer.Notice{{Kind: acquirer.NoticeNewCard, Copy: 2, Created: at}}},
 		{At: at, Reversal: &acquirer.Reversal{ID: 9, Host: acquirer.HostKey{Time: "1124120000", STAN: 42}, Reason: "98"}},
 	} {
 		f.Add(encodeMade(c))
 	}
 	f.Add([]byte{madeReversal, 0, 0, 0})
 	f.Add([]byte{9})
+	f.Add([]byte{madeCopy, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1})
 	f.Fuzz(func(t *testing.T, column []byte) {
 		m, err := decodeMade(5, at, column)
 		if err != nil {

@@ -67,7 +67,7 @@ func (db *DB) laneOf(n acquirer.Notice, code bool) sum {
 
 // newNoticeCells are those of a notice as a move of a transaction puts it into the outbox.
 func newNoticeCells(n acquirer.Notice) []any {
-	return []any{int64(n.Transaction), int64(n.Kind), int64(0), micros(n.Created), int64(0), int64(0), int64(0), "", nil, int64(0), int64(0),
+	return []any{int64(n.Transaction), int64(n.Kind), int64(n.Copy), micros(n.Created), int64(0), int64(0), int64(0), "", nil, int64(0), int64(0),
 		int64(0), int64(0), "", "", int64(0), int64(0), nil, nil}
 }
 

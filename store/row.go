@@ -126,7 +126,7 @@ func (db *DB) changeCalls(id acquirer.ID, c acquirer.Change) []call {
 // host's messages can hold.
 func checkChange(id acquirer.ID, c acquirer.Change) error {
 	for _, n := range c.Notices {
-		if n.Transaction != id || n.Copy != 0 || n.Fixed {
+		if n.Transaction != id || n.Copy < 0 || n.Copy > 0 && n.Kind != acquirer.NoticeNewCard || n.Fixed {
 			return fmt.Errorf("store: a change of %d has a notice of another transaction, or one that is addressed", id)
 		}
 	}

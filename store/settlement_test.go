@@ -221,6 +221,33 @@ func TestAuditOfSettlement(t *testing.T) {
 	require.True(t, errors.Is(err, ErrChain), "%v", err)
 }
 
+// A second request for another card is a notice of its own, and the audit proves both.
+func TestSecondNewCardNotice(t *testing.T) {
+	path := newPath(t)
+	db := openAt(t, path)
+	tx := opened(t, db, noon)
+	tx = moved(t, db, tx, acquirer.Approved, approve(tx.ID))
+	tx = moved(t, db, tx, acquirer.Settled, change(acquirer.EventAgreed))
+	c := change(acquirer.EventPay)
+	c.Payout = payoutOf(tx, acquirer.PayoutOwed)
+	tx = moved(t, db, tx, acquirer.Paying, c)
+	for copied := range 2 {
+		c := change(acquirer.EventNotPaid)
+		c.Notices = []acquirer.Notice{{Transaction: tx.ID, Kind: acquirer.NoticeNewCard, Copy: copied, Created: c.At}}
+		tx = moved(t, db, tx, acquirer.Paying, c)
+	}
+	c = change(acquirer.EventNotPaid)
+	c.Notices = []acquirer.Notice{{Transaction: tx.ID, Kind: acquirer.NoticePaidOut, Copy: 1, Created: c.At}}
+	require.Error(t, db.Move(t.Context(), tx, tx, c), "of other kinds there is one")
+	told, err := db.NoticesAbout(t.Context(), int64(tx.ID))
+	require.NoError(t, err)
+	require.Len(t, told, 3)
+	sound(t, path)
+	_, err = db.conn.ExecContext(t.Context(), "UPDATE outbox SET copy = 2 WHERE copy = 1")
+	require.NoError(t, err)
+	require.NotEmpty(t, audited(t, path).Breaks)
+}
+
 func TestChangeOfAnothersPayout(t *testing.T) {
 	db := openNew(t)
 	a, b := opened(t, db, noon), opened(t, db, noon)

@@ -12,6 +12,7 @@ type ResponseCode string
 const (
 	CodeApproved         ResponseCode = "00"
 	CodeBadMerchant      ResponseCode = "03"
+	CodeInvalid          ResponseCode = "12"
 	CodeBadAmount        ResponseCode = "13"
 	CodeNoOriginal       ResponseCode = "25"
 	CodeFormat           ResponseCode = "30"
@@ -19,6 +20,7 @@ const (
 	CodeNotSupported     ResponseCode = "40"
 	CodeBlocked          ResponseCode = "58"
 	CodeOverLimit        ResponseCode = "61"
+	CodeOriginal         ResponseCode = "64" // the amount is not the original's
 	CodeBudget           ResponseCode = "65"
 	CodeLateResponse     ResponseCode = "68"
 	CodeSignOn           ResponseCode = "77"

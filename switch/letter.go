@@ -125,7 +125,16 @@ func (n *Notifier) aboutTransaction(ctx context.Context, notice Notice, l *lette
 // toPayee writes to the payee of a payment in a state, with the payer's number: it is how the payee tells payments apart (patent
 // paragraph [0028]).
 func (n *Notifier) toPayee(ctx context.Context, t *Transaction, want State, l *letter) error {
-	p, err := n.Registry.PayeeByRef(ctx, t.Payee) // with the card that was paid
+	ref := t.Payee
+	if n.Payouts != nil { // after a card that could not be credited another is paid
+		switch payout, err := n.Payouts.Payout(ctx, t.ID); {
+		case err == nil:
+			ref.CardVersion = payout.CardVersion
+		case !errors.Is(err, ErrNotFound):
+			return err
+		}
+	}
+	p, err := n.Registry.PayeeByRef(ctx, ref)
 	if err != nil {
 		return err
 	}

@@ -95,10 +95,13 @@ const (
 )
 
 // ID is the notice's name for ever, and the ID of its message: "632800000002-1" about a transaction,
-// "2026112400000001-10.2" about an enrolment, "17-16.20260826" about a payee.
+// and "632800000002-4.1" of the second of a kind; "2026112400000001-10.2" about an enrolment, "17-16.20260826" about a payee.
 func (n Notice) ID() string {
-	if n.Transaction != 0 {
+	if n.Transaction != 0 && n.Copy == 0 {
 		return string(n.Transaction.RRN()) + "-" + strconv.Itoa(int(n.Kind))
+	}
+	if n.Transaction != 0 {
+		return fmt.Sprintf("%s-%d.%d", n.Transaction.RRN(), n.Kind, n.Copy)
 	}
 	return fmt.Sprintf("%d-%d.%d", n.Subject(), n.Kind, n.Copy)
 }
@@ -107,9 +110,12 @@ func (n Notice) ID() string {
 // that end with now.
 func ParseNoticeID(s string, now time.Time) (n Notice, err error) {
 	subject, rest, _ := strings.Cut(s, "-")
-	kind, number, _ := strings.Cut(rest, ".")
-	if rrn, err := ParseRRN(subject); err == nil && number == "" {
+	kind, number, more := strings.Cut(rest, ".")
+	if rrn, err := ParseRRN(subject); err == nil {
 		if n.Transaction, err = rrn.ID(now); err != nil {
+			return Notice{}, errNoticeID
+		}
+		if n.Copy, err = strconv.Atoi(number); more && (err != nil || n.Copy < 1) {
 			return Notice{}, errNoticeID
 		}
 	} else {

@@ -10,11 +10,15 @@ import (
 	"time"
 )
 
-// NotifierConfig is what a [Notifier] is made of. All fields but NumberDevices, Language and Limits must be set.
+// NotifierConfig is what a [Notifier] is made of. All fields but Payouts, NumberDevices, Language and Limits must be set.
 type NotifierConfig struct {
-	Outbox    Outbox
-	Journal   Journal
-	Registry  Registry
+	Outbox   Outbox
+	Journal  Journal
+	Registry Registry
+	// Payouts tells to which card of a payee a payment was paid out, or could not be. Nil: to the one of its confirmation.
+	Payouts interface {
+		Payout(ctx context.Context, id ID) (*PayoutRecord, error)
+	}
 	Templates *Templates
 	Codes     Key // that of the [Enrolments]
 	// NumberDevices are the devices that reach a mobile number, in the order in which they are tried.

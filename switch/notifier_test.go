@@ -54,6 +54,31 @@ func TestPayerIsTold(t *testing.T) {
 	})
 }
 
+// payouts tells the version of the card that was paid.
+type payouts int32
+
+func (p payouts) Payout(_ context.Context, id ID) (*PayoutRecord, error) {
+	if p == 0 {
+		return nil, ErrNotFound
+	}
+	return &PayoutRecord{Transaction: id, CardVersion: int32(p)}, nil
+}
+
+// After a card that could not be credited another one is paid, and that one is named.
+func TestPayeeIsToldTheCardThatWasPaid(t *testing.T) {
+	for paid, card := range []string{payeeCard, payeeCard, otherCard} {
+		open(t, func(t *testing.T, o *office) {
+			o.notifier.Payouts = payouts(paid)
+			p := *o.payee(t, payeeNumber)
+			p.Ref.CardVersion, p.Card = 2, mustPAN(t, otherCard)
+			require.NoError(t, o.ChangePayee(t.Context(), Effect{Payee: p}))
+			o.paid(t, NoticePaidOut, Paid)
+			o.rest()
+			require.Contains(t, o.sms.to(payeeNumber)[0], mustPAN(t, card).Masked())
+		})
+	}
+}
+
 // The payee is told after the payout, with the payer's whole number, by the devices that he wished for.
 func TestPayeeIsTold(t *testing.T) {
 	open(t, func(t *testing.T, o *office) {
@@ -323,6 +348,7 @@ func TestNoticeIDs(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, Beijing)
 	for _, n := range []Notice{
 		{Transaction: NewID(20261124, 2), Kind: NoticeDebited}, {Transaction: NewID(20261124, MaxSequence), Kind: NoticePaidOut},
+		{Transaction: NewID(20261124, 1), Kind: NoticeNewCard, Copy: 1},
 		{Enrolment: NewEnrolmentID(20261124, 1), Kind: NoticeCode, Copy: 3}, {Payee: 17, Kind: NoticeDormant, Copy: 20260826},
 	} {
 		got, err := ParseNoticeID(n.ID(), now)

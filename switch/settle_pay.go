@@ -149,14 +149,24 @@ func (s *Switch) notPaid(ctx context.Context, t *Transaction, p *PayoutRecord, c
 	now := time.Now()
 	failed := *p
 	failed.State, failed.Code, failed.At = PayoutFailed, code, now
-	why := fmt.Sprintf("the payee's card could not be credited: host answered %s", code)
+	why := fmt.Sprintf("the payee could not be paid: host answered %s", code)
 	next := t.copied()
 	if next.Exception == "" {
 		next.Exception = string(PayoutRefused) + ": " + why
 	}
 	return s.Journal.Move(ctx, t, next, Change{At: now, Event: EventNotPaid, Detail: why, Payout: &failed,
 		Discrepancy: aboutRow(PayoutRefused, p.Date, t, t.Amount, fmt.Sprintf("/%d", p.Attempt), why, now),
-		Notices:     []Notice{{Transaction: t.ID, Kind: NoticeNewCard, Created: now}}})
+		Notices:     askAnother(t, p, code, now)})
+}
+
+// askAnother asks the payee for another card, once for each card that was tried and that its bank did not credit. A host that
+// refuses for another reason, which no card mends, leaves the payee alone.
+func askAnother(t *Transaction, p *PayoutRecord, code ResponseCode, now time.Time) []Notice {
+	switch code {
+	case CodeInvalid, CodeBadAmount, CodeNoOriginal, CodeFormat, CodeNotContracted, CodeNotSupported, CodeOriginal, CodeSignOn, CodeUnreachable:
+		return nil
+	}
+	return []Notice{{Transaction: t.ID, Kind: NoticeNewCard, Copy: p.Attempt - 1, Created: now}}
 }
 
 // PaidOut implements [Settlement]: it takes the host's word on a payout (0220). With 00 the word is durable, or was before; an

@@ -280,6 +280,37 @@ func TestRefusedPayout(t *testing.T) {
 	})
 }
 
+// Each card that its bank does not credit is a notice of its own; what no card mends leaves the payee alone.
+func TestRefusedTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDay(t)
+		first, second := mustPAN(t, "6217000000000000012"), mustPAN(t, "6228480000000000018")
+		d.house.close[first], d.house.close[second] = "42", "05"
+		d.pay(t, 2, 50, false)
+		x := d.pay(t, 1, 100, true)
+		d.run(t)
+		p := d.mem.payees[0]
+		p.Ref.CardVersion, p.Card = 2, second
+		d.mem.payees = append(d.mem.payees, p)
+		w := Worklist{d.mem, d.mem, d.mem}
+		require.NoError(t, w.Resolve(t.Context(), Resolved{Discrepancy: 1, As: PayAgain, Why: "new card", Who: "a"}))
+		d.run(t)
+		require.Equal(t, 2, d.notices(x, NoticeNewCard))
+		d.house.close[second] = CodeOriginal
+		require.NoError(t, w.Resolve(t.Context(), Resolved{Discrepancy: 2, As: PayAgain, Why: "it is open now", Who: "a"}))
+		rep := d.run(t)
+		require.Equal(t, 2, d.notices(x, NoticeNewCard), "the host disputes the debit, not the card")
+		require.Len(t, rep.Open, 1)
+		require.Equal(t, PayoutRefused, rep.Open[0].Kind)
+		d.house.close[second] = ""
+		require.NoError(t, w.Resolve(t.Context(), Resolved{Discrepancy: 3, As: PayAgain, Why: "corrected", Who: "a"}))
+		d.run(t)
+		require.NoError(t, d.tell(t))
+		require.Equal(t, Paid, d.now(t, x).State)
+		require.Equal(t, 1, d.house.times[x.RRN()])
+	})
+}
+
 func TestRefusedPayoutIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDay(t)

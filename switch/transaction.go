@@ -194,7 +194,7 @@ type Notice struct {
 	Enrolment   EnrolmentID // the others are zero
 	Payee       PayeeID
 	Kind        NoticeKind
-	Copy        int // tells notices of one kind about one enrolment or payee apart; 0 for a transaction's
+	Copy        int // tells notices of one kind about one enrolment or payee apart; of a transaction's only a repeated NoticeNewCard has one
 	Created     time.Time
 
 	State    NoticeState

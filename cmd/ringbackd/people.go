@@ -19,7 +19,7 @@ func newNotifier(c Config, db *store.DB) (*acquirer.Notifier, error) {
 	for i, kind := range c.Notices.Number {
 		number[i] = acquirer.DeviceKind(kind)
 	}
-	return acquirer.NewNotifier(acquirer.NotifierConfig{Outbox: db, Journal: db, Registry: db, Templates: templates, Codes: db.CodeKey(),
+	return acquirer.NewNotifier(acquirer.NotifierConfig{Outbox: db, Journal: db, Registry: db, Payouts: db, Templates: templates, Codes: db.CodeKey(),
 		NumberDevices: number, Language: acquirer.Language(c.Notices.Language), Limits: c.enrolmentLimits()}), nil
 }
 

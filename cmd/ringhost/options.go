@@ -19,7 +19,7 @@ type options struct {
 	Accounts    string   `help:"CSV file of accounts: pan,pin,expiry,status,institution,limit_fen,balance_fen." placeholder:"FILE"`
 	Institution []string `help:"Member that may use the host, by its code; repeat for more. Without it any may." placeholder:"ID"`
 
-	Fault []string `help:"Share of the traffic that goes wrong: KIND=SHARE or KIND=SHARE@DELAY; repeat for more. Kinds: silent late twice badmac close amount lost 96 98 otherlink delay truncated, and each with reversal- in front." placeholder:"FAULT"`
+	Fault []string `help:"Share of the traffic that goes wrong: KIND=SHARE or KIND=SHARE@DELAY; repeat for more. Kinds: silent late twice badmac close amount lost 96 98 otherlink delay truncated, and each with reversal- or payout- in front." placeholder:"FAULT"`
 	Seed  uint64   `help:"Seed that decides which messages meet a fault." default:"1"`
 
 	ClearingDir     string   `help:"Folder of the detail files: each settlement date that ends leaves DIR/MEMBER/INDyymmdd01ACOMN." placeholder:"DIR"`
