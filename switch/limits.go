@@ -104,6 +104,9 @@ const (
 	// settlePage is how many rows or lines of a settlement are read at one time.
 	settlePage = 1_000
 
+	// maxStrays is how many lines of no debit of the batches of one date come on the worklist.
+	maxStrays = 1_000
+
 	// settleMoves is how many debits of a settlement are moved at one time: they share commits, and leave the writer to payments.
 	settleMoves = 64
 

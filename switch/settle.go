@@ -104,6 +104,9 @@ func (r *settling) run(ctx context.Context) (note string, err error) {
 	if err := r.compare(ctx); err != nil {
 		return "", err
 	}
+	if err := r.openStrays(ctx); err != nil {
+		return "", err
+	}
 	if r.whole { // the host pays on its word: the keys must stand before it can
 		if err := r.startPayouts(ctx); err != nil {
 			return "", err

@@ -311,6 +311,36 @@ func TestRefusedTwice(t *testing.T) {
 	})
 }
 
+// What a terminal lists and nobody knows is on the worklist once, however often the date is settled, and keeps nobody from being
+// paid. A row that a batch disputes is there too, and waits.
+func TestStraysAreOnTheWorklist(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDay(t)
+		r := d.request(t, 1, 100)
+		known, other := d.pay(t, 1, 100, false), d.pay(t, 2, 50, false)
+		d.upload(t, BatchLine{STAN: 1, Card: r.Card, Amount: 100}, BatchLine{STAN: 2, Card: r.Card, Amount: 51}, BatchLine{STAN: 77, Card: r.Card, Amount: 7})
+		for range 3 {
+			rep := d.run(t)
+			require.Len(t, rep.Open, 2)
+			for _, o := range rep.Open {
+				require.Equal(t, BatchDiffers, o.Kind)
+			}
+		}
+		stray := d.mem.ledger.worklist[0]
+		if stray.Transaction != 0 {
+			stray = d.mem.ledger.worklist[1]
+		}
+		require.Equal(t, [3]any{ID(0), Fen(0), Fen(7)}, [3]any{stray.Transaction, stray.Ours, stray.Theirs})
+		require.Contains(t, stray.Why, "lists number 000077 in batch 7")
+		require.NoError(t, d.tell(t))
+		require.Equal(t, Paid, d.now(t, known).State)
+		require.Equal(t, Approved, d.now(t, other).State)
+		w := Worklist{d.mem, d.mem, d.mem}
+		require.NoError(t, w.Resolve(t.Context(), Resolved{Discrepancy: stray.ID, As: Refunded, Why: "at the counter"}))
+		require.Len(t, d.run(t).Open, 1)
+	})
+}
+
 func TestRefusedPayoutIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDay(t)

@@ -34,7 +34,7 @@ func stateTable(t *testing.T) []stateRow {
 
 // pairs that can meet; the table must have each of them once, and no other.
 func wantedPairs() map[string]bool {
-	always := []string{"debit", "undo", "restart", "listed", "unlisted"}
+	always := []string{"debit", "undo", "restart", "listed", "unlisted", "paid out", "not paid"}
 	more := map[string][]string{
 		"-":         {"late yes", "late no"},
 		"sent":      {"other", "yes", "no", "unknown", "silence", "unsent", "overdue"},
@@ -131,7 +131,12 @@ func (w *world) further(t *testing.T, row *Transaction, state string) {
 		if target, _ := ParseState(state); target >= s && row.State >= Approved && state != "reversing" && state != "reversed" && state != "approved" {
 			next := *row
 			next.State = s
-			require.NoError(t, w.mem.Move(t.Context(), row, &next, Change{}))
+			var p *PayoutRecord
+			if s == Paying || s == Paid {
+				p = &PayoutRecord{Transaction: row.ID, State: map[State]PayoutState{Paying: PayoutOwed, Paid: PayoutDone}[s], Date: row.ID.Date(), Amount: row.Amount,
+					CardVersion: row.Payee.CardVersion, Attempt: 1}
+			}
+			require.NoError(t, w.mem.Move(t.Context(), row, &next, Change{Payout: p}))
 			row = &next
 		}
 	}
@@ -193,6 +198,8 @@ func (w *world) happen(t *testing.T, r DebitRequest, sent *Transaction, event st
 		w.upload(t, BatchLine{STAN: r.STAN, Card: r.Card, Amount: r.Amount})
 	case "unlisted":
 		w.upload(t)
+	case "paid out", "not paid":
+		w.toldOfPayout(t, map[string]ResponseCode{"paid out": "", "not paid": "42"}[event])
 	case "done":
 		w.runQueue(t, "00")
 	case "again":
@@ -201,6 +208,34 @@ func (w *world) happen(t *testing.T, r DebitRequest, sent *Transaction, event st
 		t.Fatalf("no event %q", event)
 	}
 	return ""
+}
+
+// toldOfPayout has the host tell twice what became of the money, which is answered 00 whatever the state. What was not to be expected
+// is on the worklist, once.
+func (w *world) toldOfPayout(t *testing.T, code ResponseCode) {
+	c := w.Config
+	c.Settlement.Ledger = w.mem
+	a := Payout{RRN: NewID(20261124, 99).RRN(), Amount: 1234, Date: 20261124, Code: code}
+	state := State(0)
+	if rows := w.mem.all(); len(rows) > 0 {
+		a.RRN, a.Amount, a.Debit, state = rows[0].RRN(), rows[0].Amount, rows[0].Host, rows[0].State
+	}
+	for range 2 {
+		told, err := New(c).PaidOut(t.Context(), a)
+		require.NoError(t, err)
+		require.Equal(t, CodeApproved, told)
+	}
+	expected := code == "" && (state == Paying || state == Paid)
+	if expected {
+		require.Empty(t, w.mem.ledger.worklist)
+		return
+	}
+	require.Len(t, w.mem.ledger.worklist, 1)
+	kind := PayoutUnknown
+	if state == Paying {
+		kind = PayoutRefused
+	}
+	require.Equal(t, kind, w.mem.ledger.worklist[0].Kind)
 }
 
 // debitAgain sends the same 0200; when it only waits, that is the answer.
