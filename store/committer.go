@@ -19,6 +19,7 @@ type call struct {
 type op struct {
 	calls []call
 	step  *link      // the step that goes with the first; nil: none
+	parts []*op      // carried out behind it, each for itself
 	line  *line      // of the operators' journal, written behind the calls; nil: none
 	rows  int64      // that the first wrote, once done has spoken
 	done  chan error // holds one, so that the writer never waits for a reader of it

@@ -67,13 +67,7 @@ func (db *DB) opened(ctx context.Context, t *acquirer.Transaction) error {
 // Move implements [acquirer.Journal]. What the debit is (its keys, amount, parties, card, memo, token, host key and
 // time) is written by Open only: a next in which it differs is refused, and nothing is written.
 func (db *DB) Move(ctx context.Context, old, next *acquirer.Transaction, c acquirer.Change) error {
-	if !acquirer.MayMove(old.State, next.State) {
-		panic(fmt.Sprintf("store: no move from %s to %s", old.State, next.State))
-	}
-	if fixed(*old) != fixed(*next) {
-		return fmt.Errorf("store: a move of %d changes what the debit is", old.ID)
-	}
-	if err := checkChange(old.ID, c); err != nil {
+	if err := checkMove(old, next, c); err != nil {
 		return err
 	}
 	rows, err := db.commits.submit(ctx, db.moveOp(old, next, c))
@@ -85,6 +79,17 @@ func (db *DB) Move(ctx context.Context, old, next *acquirer.Transaction, c acqui
 	}
 	next.Version = old.Version + 1
 	return nil
+}
+
+// checkMove refuses what must not be written, and panics at a move that the states do not know.
+func checkMove(old, next *acquirer.Transaction, c acquirer.Change) error {
+	if !acquirer.MayMove(old.State, next.State) {
+		panic(fmt.Sprintf("store: no move from %s to %s", old.State, next.State))
+	}
+	if fixed(*old) != fixed(*next) {
+		return fmt.Errorf("store: a move of %d changes what the debit is", old.ID)
+	}
+	return checkChange(old.ID, c)
 }
 
 // moveOp is the write of a move.

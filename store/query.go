@@ -89,6 +89,7 @@ const (
 	readSettlementsOwed
 	readLinesOf
 	readTxnOfSettlement
+	readTxnOfHosts
 	readLastSettled
 	readDiscrepancy
 	readDiscrepanciesOf
@@ -226,6 +227,9 @@ var reads = [...]string{
 		ORDER BY date, number`,
 	readTxnOfSettlement: selectTxn + `WHERE id > $1 AND id <= $2 AND (settle_date = $3
 		OR EXISTS (SELECT 1 FROM clearing_line l WHERE l.txn = txn.id AND l.txn > 0 AND l.date = $4)) ORDER BY id LIMIT $5`,
+	// Each key is looked up in its index.
+	readTxnOfHosts: selectTxn + `WHERE id IN (SELECT h.id FROM json_each($1) k CROSS JOIN txn h
+		ON h.host_time = k.value ->> 0 AND h.host_stan = k.value ->> 1) ORDER BY id`,
 	readLastSettled:     `SELECT id, settle_date FROM txn WHERE settle_date <> '' ORDER BY id DESC LIMIT 1`,
 	readDiscrepancy:     selectDiscrepancy + `WHERE d.id = $1`,
 	readDiscrepanciesOf: selectDiscrepancy + `WHERE d.txn = $1 AND d.txn > 0 ORDER BY d.id`,

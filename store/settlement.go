@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/hmac"
+	"encoding/json"
 	"fmt"
 
 	acquirer "example.com/ringback/switch"
@@ -130,6 +131,46 @@ func (db *DB) RowsOf(ctx context.Context, date acquirer.Date, after acquirer.ID,
 	first, _ := idRange(acquirer.DateOf(day.AddDate(0, 0, -settleBack)))
 	_, last := idRange(acquirer.DateOf(day.AddDate(0, 0, settleAhead)))
 	return db.rows(ctx, readTxnOfSettlement, max(first, int64(after)), last, date.F15(), int64(date), int64(limit))
+}
+
+// FindHosts implements [acquirer.Ledger].
+func (db *DB) FindHosts(ctx context.Context, keys []acquirer.HostKey) (map[acquirer.HostKey]*acquirer.Transaction, error) {
+	list := make([][2]any, len(keys))
+	for i, k := range keys {
+		list[i] = [2]any{k.Time, int64(k.STAN)}
+	}
+	text, err := json.Marshal(list)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	rows, err := db.rows(ctx, readTxnOfHosts, string(text))
+	found := make(map[acquirer.HostKey]*acquirer.Transaction, len(rows))
+	for _, t := range rows { // the latest business date comes last: F7 has no year
+		found[t.Host] = t
+	}
+	return found, err
+}
+
+// MoveAll implements [acquirer.Ledger].
+func (db *DB) MoveAll(ctx context.Context, moves []acquirer.Move) error {
+	parts := make([]*op, len(moves))
+	for i, m := range moves {
+		if err := checkMove(m.Old, m.Next, m.Change); err != nil {
+			return err
+		}
+		parts[i] = db.moveOp(m.Old, m.Next, m.Change)
+	}
+	whole := newOp()
+	whole.parts = parts
+	if _, err := db.commits.submit(ctx, whole); err != nil {
+		return err
+	}
+	for i, m := range moves {
+		if parts[i].rows > 0 {
+			m.Next.Version = m.Old.Version + 1
+		}
+	}
+	return nil
 }
 
 // LastSettlementDate returns the settlement date of the newest debit that has one, or [acquirer.ErrNotFound].

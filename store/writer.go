@@ -150,6 +150,12 @@ func (w *writer) carryOut(ctx context.Context, o *op, h head) (head, error) {
 			h = next
 		}
 	}
+	for _, part := range o.parts {
+		var err error
+		if h, err = w.carryOut(ctx, part, h); err != nil {
+			return h, err
+		}
+	}
 	if o.line == nil {
 		return h, nil
 	}

@@ -3,6 +3,7 @@ package acquirer
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 )
 
@@ -196,4 +197,27 @@ func (m *memory) Payee(_ context.Context, id PayeeID) (*Payee, error) {
 		return nil, ErrNotFound
 	}
 	return found, nil
+}
+
+func (m *memory) FindHosts(ctx context.Context, keys []HostKey) (map[HostKey]*Transaction, error) {
+	found := map[HostKey]*Transaction{}
+	for _, k := range keys {
+		t, err := m.FindHost(ctx, k)
+		if err == nil {
+			found[k] = t
+		} else if !errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// MoveAll may end between two rows, where a store's may not.
+func (m *memory) MoveAll(ctx context.Context, moves []Move) error {
+	for _, v := range moves {
+		if err := m.Move(ctx, v.Old, v.Next, v.Change); err != nil && !errors.Is(err, ErrStale) {
+			return err
+		}
+	}
+	return nil
 }

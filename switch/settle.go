@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -55,6 +56,58 @@ type settling struct {
 	ledger Ledger
 	st     *SettlementDay
 	whole  bool // every standing debit of the date is agreed by all three, so far as this run has looked
+	lately lately
+}
+
+// moves gathers what becomes of the rows of a page, from many goroutines: they are moved in one write.
+type moves struct {
+	mu  sync.Mutex
+	all []Move
+}
+
+func (m *moves) add(t, next *Transaction, c Change) {
+	c.At = time.Now()
+	m.mu.Lock()
+	m.all = append(m.all, Move{t, next, c})
+	m.mu.Unlock()
+}
+
+// lately is when terminals were heard last, as this run was told: of few terminals there are many rows.
+type lately struct {
+	mu sync.Mutex
+	at map[TerminalID]time.Time // no more than are registered
+}
+
+// lastHeard is [Switch.LastHeard], but what it was told once it only asks again when that is not after since.
+func (r *settling) lastHeard(ctx context.Context, id TerminalID, since time.Time) (time.Time, error) {
+	r.lately.mu.Lock()
+	at := r.lately.at[id]
+	r.lately.mu.Unlock()
+	if at.After(since) {
+		return at, nil
+	}
+	at, err := r.LastHeard(ctx, id)
+	if err != nil {
+		return at, err
+	}
+	r.lately.mu.Lock()
+	defer r.lately.mu.Unlock()
+	if r.lately.at == nil {
+		r.lately.at = make(map[TerminalID]time.Time)
+	}
+	r.lately.at[id] = at
+	return at, nil
+}
+
+// moveAll moves what was gathered. A row that has moved on meanwhile is looked at by the next run.
+func (r *settling) moveAll(ctx context.Context, m *moves) error {
+	if len(m.all) == 0 {
+		return nil
+	}
+	if err := r.ledger.MoveAll(ctx, m.all); err != nil {
+		return fmt.Errorf("moving %d rows: %w", len(m.all), err)
+	}
+	return nil
 }
 
 // settle runs a settlement as far as it comes today. What the host or its file lacks is the run's note and no error.
@@ -173,23 +226,41 @@ func (r *settling) close(ctx context.Context) error {
 	return r.save(ctx, func(st *SettlementDay) { st.Stage, st.CutOff = SettlementClosed, how })
 }
 
-// eachRow calls f for every row of the date, settleMoves at one time, and behind each page page with all of it.
+// eachRow calls page with every page of rows of the date, and reads the next one meanwhile.
 func (r *settling) eachRow(ctx context.Context, page func([]*Transaction) error) error {
-	for after := ID(0); ; {
-		rows, err := r.ledger.RowsOf(ctx, r.st.Date, after, settlePage)
-		if err != nil {
-			return fmt.Errorf("reading the debits of the date: %w", err)
+	for ahead := r.readRows(ctx, 0); ; {
+		p := <-ahead
+		if p.err != nil {
+			return fmt.Errorf("reading the debits of the date: %w", p.err)
 		}
-		if len(rows) > 0 {
-			if err := page(rows); err != nil {
-				return err
+		if len(p.rows) < settlePage {
+			if len(p.rows) == 0 {
+				return nil
 			}
-			after = rows[len(rows)-1].ID
+			return page(p.rows)
 		}
-		if len(rows) < settlePage {
-			return nil
+		ahead = r.readRows(ctx, p.rows[settlePage-1].ID)
+		if err := page(p.rows); err != nil {
+			<-ahead
+			return err
 		}
 	}
+}
+
+// rowsRead is a page of rows, or why there is none.
+type rowsRead struct {
+	rows []*Transaction
+	err  error
+}
+
+// readRows begins to read a page. Who calls it must wait for it.
+func (r *settling) readRows(ctx context.Context, after ID) <-chan rowsRead {
+	done := make(chan rowsRead, 1)
+	go func() {
+		rows, err := r.ledger.RowsOf(ctx, r.st.Date, after, settlePage)
+		done <- rowsRead{rows, err}
+	}()
+	return done
 }
 
 // together calls f for 0 to n-1, settleMoves at one time, waits for all, and returns their errors.

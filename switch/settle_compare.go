@@ -2,6 +2,7 @@ package acquirer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -75,10 +76,14 @@ func (r *settling) compare(ctx context.Context) error {
 			return fmt.Errorf("reading staged lines: %w", err)
 		}
 		lists := r.gather(lines)
-		err = together(len(page), func(i int) error { return r.judge(ctx, page[i], lists[page[i].ID], &sum) })
+		var agreed moves
+		err = together(len(page), func(i int) error { return r.judge(ctx, page[i], lists[page[i].ID], &sum, &agreed) })
+		if err := errors.Join(err, r.moveAll(ctx, &agreed)); err != nil {
+			return err
+		}
 		rows += int64(len(page))
 		r.say("%d debits compared", rows)
-		return err
+		return nil
 	})
 	if err != nil {
 		return err
@@ -124,13 +129,13 @@ func (r *settling) ownDate(t *Transaction) bool {
 }
 
 // judge settles one row, or says why not.
-func (r *settling) judge(ctx context.Context, t *Transaction, l listed, sum *counted) error {
+func (r *settling) judge(ctx context.Context, t *Transaction, l listed, sum *counted, agreed *moves) error {
 	v := t.against(l)
 	own := r.ownDate(t)
 	if !own && t.SettleDate != "" && v.kind == OursOnly {
 		v.kind = StateDiffers // the other date's run will miss it there
 	}
-	waits, err := r.decide(ctx, t, v)
+	waits, err := r.decide(ctx, t, v, agreed)
 	if err != nil {
 		return err
 	}
@@ -153,8 +158,8 @@ func (t *Transaction) hostDebited() bool {
 	return t.State.stands() || (t.State == Reversed || t.State == Reversing) && t.AuthCode != ""
 }
 
-// decide acts on a verdict. waits: the row keeps the date from being whole.
-func (r *settling) decide(ctx context.Context, t *Transaction, v verdict) (waits bool, err error) {
+// decide acts on a verdict; what is to be Settled goes into agreed. waits: the row keeps the date from being whole.
+func (r *settling) decide(ctx context.Context, t *Transaction, v verdict, agreed *moves) (waits bool, err error) {
 	switch {
 	case v.waits != "":
 		return true, nil
@@ -182,12 +187,13 @@ func (r *settling) decide(ctx context.Context, t *Transaction, v verdict) (waits
 	}
 	next := *t
 	next.State, next.Confirmed = Settled, true
-	return false, r.move(ctx, t, &next, Change{Event: EventAgreed, Detail: "terminal, switch and the host's list of " + r.st.File})
+	agreed.add(t, &next, Change{Event: EventAgreed, Detail: "terminal, switch and the host's list of " + r.st.File})
+	return false, nil
 }
 
 // word says what a debit waits for from its terminal; empty: nothing.
 func (r *settling) word(ctx context.Context, t *Transaction) (string, error) {
-	heard, err := r.LastHeard(ctx, t.Key.Terminal)
+	heard, err := r.lastHeard(ctx, t.Key.Terminal, t.Answered)
 	if err != nil {
 		return "", err
 	}

@@ -129,17 +129,19 @@ func (r *settling) stage(ctx context.Context, f ClearingFile) error {
 // the worklist before the page counts as read.
 func (r *settling) stagePage(ctx context.Context, page []numbered) error {
 	staged := make([]StagedLine, len(page))
-	err := together(len(page), func(i int) error {
+	debits, err := r.debits(ctx, page)
+	if err != nil {
+		return err
+	}
+	err = together(len(page), func(i int) error {
 		l := page[i]
 		staged[i] = StagedLine{Date: r.st.Date, Number: l.number, Kind: l.kind, Amount: l.Amount}
 		if l.kind == LineOther {
 			return nil
 		}
-		t, why, err := r.find(ctx, l)
-		if err != nil {
-			return err
-		}
-		if t != nil {
+		t := debits[l.debit()]
+		why := l.unlike(t)
+		if why == "" {
 			staged[i].Transaction = t.ID
 			return nil
 		}
@@ -154,25 +156,41 @@ func (r *settling) stagePage(ctx context.Context, page []numbered) error {
 	})
 }
 
-// find returns the debit of a line: trace number, time and card must be its (host dialect page, section 5.1); the amount is
-// compared later. nil: there is none, and why.
-func (r *settling) find(ctx context.Context, l numbered) (t *Transaction, why string, err error) {
-	key := l.Host
+// debit is the host key of the debit that a line is about.
+func (l *numbered) debit() HostKey {
 	if l.kind == LineReversal {
-		key = l.Original
+		return l.Original
 	}
-	t, err = r.Journal.FindHost(ctx, key)
+	return l.Host
+}
+
+// debits returns the debits that the lines of a page may be about.
+func (r *settling) debits(ctx context.Context, page []numbered) (map[HostKey]*Transaction, error) {
+	keys := make([]HostKey, 0, len(page))
+	for i := range page {
+		if page[i].kind != LineOther {
+			keys = append(keys, page[i].debit())
+		}
+	}
+	debits, err := r.ledger.FindHosts(ctx, keys)
+	if err != nil {
+		return nil, fmt.Errorf("finding the debits of lines %d to %d: %w", page[0].number, page[len(page)-1].number, err)
+	}
+	return debits, nil
+}
+
+// unlike says why t is not the debit of a line: trace number, time and card must be its (host dialect page, section 5.1); the amount
+// is compared later. Empty: it is. t is nil when none has the line's trace number and time.
+func (l *numbered) unlike(t *Transaction) string {
 	switch {
-	case errors.Is(err, ErrNotFound):
-		return nil, "no such debit was sent", nil
-	case err != nil:
-		return nil, "", fmt.Errorf("finding the debit of line %d: %w", l.number, err)
+	case t == nil:
+		return "no such debit was sent"
 	case t.Card != (PAN{}) && t.Card != l.Card:
-		return nil, "the debit of this trace number and time is of another card", nil
+		return "the debit of this trace number and time is of another card"
 	case l.RRN != "" && l.RRN != string(t.RRN()):
-		return nil, "the debit of this trace number and time has another reference number", nil
+		return "the debit of this trace number and time has another reference number"
 	}
-	return t, "", nil
+	return ""
 }
 
 // foreign is the discrepancy of a line that is about none of our debits.

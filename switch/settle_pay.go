@@ -34,17 +34,18 @@ func (r *settling) reconcile(ctx context.Context) error {
 // startPayouts gives every settled debit of the date its payout. From then on it may be paid.
 func (r *settling) startPayouts(ctx context.Context) error {
 	return r.eachRow(ctx, func(page []*Transaction) error {
-		return together(len(page), func(i int) error {
-			t := page[i]
+		var begun moves
+		for _, t := range page {
 			if t.State != Settled || t.Exception != "" || !r.ownDate(t) {
-				return nil
+				continue
 			}
 			next := t.copied()
 			next.State = Paying
 			p := &PayoutRecord{Transaction: t.ID, State: PayoutOwed, Date: r.st.Date, Amount: t.Amount, CardVersion: t.Payee.CardVersion,
 				Attempt: 1, At: time.Now()}
-			return r.move(ctx, t, next, Change{Event: EventPay, Detail: "to the card bound at name-confirm", Payout: p})
-		})
+			begun.add(t, next, Change{Event: EventPay, Detail: "to the card bound at name-confirm", Payout: p})
+		}
+		return r.moveAll(ctx, &begun)
 	})
 }
 

@@ -22,6 +22,12 @@ type Ledger interface {
 	// answer named it, or a line of it is about them. In the order of their ids.
 	RowsOf(ctx context.Context, date Date, after ID, limit int) ([]*Transaction, error)
 
+	// FindHosts is [Journal.FindHost] for many keys; a key of no transaction has no entry.
+	FindHosts(ctx context.Context, keys []HostKey) (map[HostKey]*Transaction, error)
+	// MoveAll is [Journal.Move] for many rows in one write. One that is not stored as it was read is left out: the version of its Next
+	// stays that of its Old.
+	MoveAll(ctx context.Context, moves []Move) error
+
 	// OpenDiscrepancy puts what is about no transaction on the worklist; what is there already stays.
 	OpenDiscrepancy(ctx context.Context, d *Discrepancy) error
 	// Resolve closes a discrepancy about no transaction. [ErrStale]: it is closed already.
@@ -35,6 +41,12 @@ type Ledger interface {
 
 	// Payout returns that of a transaction, or [ErrNotFound].
 	Payout(ctx context.Context, id ID) (*PayoutRecord, error)
+}
+
+// Move is one move of many.
+type Move struct {
+	Old, Next *Transaction
+	Change    Change
 }
 
 // PayoutOrders is the line on which single payouts are ordered. Errors as those of [Network].
