@@ -31,6 +31,8 @@ type Report struct {
 	Operations    int    // lines of the operators' journal
 	OperationHead string // hash of its last line, in hex
 
+	Books []*acquirer.DayBooks // of each settlement date; none when there are breaks
+
 	Breaks []Break // at most 1,000
 	More   int     // breaks that Breaks has no room for
 }
@@ -61,6 +63,7 @@ type Break struct {
 //     the queue, every other state none; a debit that is Approved or beyond has its notice to the payer;
 //   - what may have moved money has an amount, and none waits for the host without end;
 //   - settlements, worklist and payouts are as they were written, and what is paid out has one payout of its amount;
+//   - the books of each settlement date balance, and what stands otherwise in the host's list is on the worklist;
 //   - the operators' journal is the one that was written, up to the end that the file names, and each request for a second
 //     person is as its lines say. An older copy of the file is told by an OperationHead noted elsewhere only.
 //
@@ -97,6 +100,7 @@ type auditor struct {
 	now     time.Time
 	report  Report
 	overdue []Break
+	settled []acquirer.Date // that have a settlement
 }
 
 func (a *auditor) run(ctx context.Context, c AuditConfig) error {
@@ -122,7 +126,13 @@ func (a *auditor) run(ctx context.Context, c AuditConfig) error {
 	if err := a.keys(ctx); err != nil {
 		return fmt.Errorf("reading the keys: %w", err)
 	}
-	return a.judgeOverdue(c.Running)
+	if err := a.judgeOverdue(c.Running); err != nil {
+		return err
+	}
+	if err := a.books(ctx); err != nil {
+		return fmt.Errorf("deriving the books: %w", err)
+	}
+	return nil
 }
 
 // admit refuses a file that this program cannot judge.

@@ -30,7 +30,10 @@ func (a *auditor) settlements(ctx context.Context) error {
 		text  string
 		judge func(cells []any)
 	}{
-		{everySettlement, func(c []any) { a.judgeSum(0, labelSettlement, c, 21, "settlement of %d", c[0]) }},
+		{everySettlement, func(c []any) {
+			a.settled = append(a.settled, acquirer.Date(number(c[0])))
+			a.judgeSum(0, labelSettlement, c, 21, "settlement of %d", c[0])
+		}},
 		{everyDiscrepancy, func(c []any) { next = a.judgeDiscrepancy(c, next+1) }},
 		{everyResolution, a.judgeResolution},
 		{everyPayout, a.judgePayout},

@@ -95,6 +95,11 @@ const (
 	readDiscrepanciesOf
 	readDiscrepancies
 	readPayout
+	readPayoutsOf
+	readWorklistOf
+	readReportPayee
+	readReportMerchant
+	readReportTerminal
 )
 
 const (
@@ -114,6 +119,20 @@ const (
 	selectDiscrepancy = `SELECT d.id, d.kind, d.date, d.subject, d.txn, d.rrn, d.ours, d.theirs, d.opened, d.why, d.mac,
 		r.discrepancy, r.subject, r.resolution, r.why, r.who, r.line, r.at, r.mac FROM discrepancy d LEFT JOIN resolution r ON r.discrepancy = d.id `
 )
+
+// reportSums are the sums of a group: what stands, is paid, is agreed and not paid, waits, is closed, and was undone. The words of a
+// closed payment are those of its resolutions.
+const reportSums = `,
+	count(*) FILTER (WHERE state IN (3, 7, 8, 9)), coalesce(sum(amount) FILTER (WHERE state IN (3, 7, 8, 9)), 0),
+	count(*) FILTER (WHERE state = 9 AND NOT closed), coalesce(sum(amount) FILTER (WHERE state = 9 AND NOT closed), 0),
+	count(*) FILTER (WHERE state IN (7, 8) AND exception = ''), coalesce(sum(amount) FILTER (WHERE state IN (7, 8) AND exception = ''), 0),
+	count(*) FILTER (WHERE waits), coalesce(sum(amount) FILTER (WHERE waits), 0),
+	count(*) FILTER (WHERE state IN (3, 7, 8, 9) AND closed), coalesce(sum(amount) FILTER (WHERE state IN (3, 7, 8, 9) AND closed), 0),
+	count(*) FILTER (WHERE state IN (4, 5)), coalesce(sum(amount) FILTER (WHERE state IN (4, 5)), 0)
+	FROM (SELECT merchant, terminal, payee_id, card_version, state, amount, exception,
+			exception IN ('closed: no-payout', 'closed: refunded') AS closed,
+			(state = 3 OR state IN (7, 8) AND exception <> '') AND exception NOT IN ('closed: no-payout', 'closed: refunded') AS waits
+		FROM txn WHERE id > $1 AND id <= $2 AND settle_date = $3) GROUP BY `
 
 // reads are the texts, by query. Where a partial index is to be used its condition is repeated word for word.
 var reads = [...]string{
@@ -236,4 +255,11 @@ var reads = [...]string{
 	readDiscrepancies: selectDiscrepancy + `WHERE ($1 = 0 OR d.date = $1) AND ($2 = 1 OR r.discrepancy IS NULL) AND d.id > $3
 		ORDER BY d.id LIMIT $4`,
 	readPayout: `SELECT ` + payoutColumns + `, mac FROM payout WHERE txn = $1`,
+
+	readPayoutsOf:  `SELECT ` + payoutColumns + `, mac FROM payout WHERE txn BETWEEN $1 AND $2`,
+	readWorklistOf: selectDiscrepancy + `WHERE d.txn BETWEEN $1 AND $2 AND d.txn > 0 ORDER BY d.id`,
+
+	readReportPayee:    `SELECT '', payee_id, max(card_version)` + reportSums + `payee_id ORDER BY payee_id`,
+	readReportMerchant: `SELECT merchant, 0, 0` + reportSums + `merchant ORDER BY merchant`,
+	readReportTerminal: `SELECT terminal, 0, 0` + reportSums + `terminal ORDER BY terminal`,
 }

@@ -125,11 +125,17 @@ func (db *DB) LinesOf(ctx context.Context, from, to acquirer.ID) (all []acquirer
 	return all, err
 }
 
+// settlementRange is where the ids of a settlement date are looked for.
+func settlementRange(date acquirer.Date) (first, last int64) {
+	day := date.Time()
+	first, _ = idRange(acquirer.DateOf(day.AddDate(0, 0, -settleBack)))
+	_, last = idRange(acquirer.DateOf(day.AddDate(0, 0, settleAhead)))
+	return first, last
+}
+
 // RowsOf implements [acquirer.Ledger].
 func (db *DB) RowsOf(ctx context.Context, date acquirer.Date, after acquirer.ID, limit int) ([]*acquirer.Transaction, error) {
-	day := date.Time()
-	first, _ := idRange(acquirer.DateOf(day.AddDate(0, 0, -settleBack)))
-	_, last := idRange(acquirer.DateOf(day.AddDate(0, 0, settleAhead)))
+	first, last := settlementRange(date)
 	return db.rows(ctx, readTxnOfSettlement, max(first, int64(after)), last, date.F15(), int64(date), int64(limit))
 }
 
@@ -201,14 +207,19 @@ func (db *DB) payoutCall(p *acquirer.PayoutRecord) call {
 
 // Payout implements [acquirer.Ledger].
 func (db *DB) Payout(ctx context.Context, id acquirer.ID) (*acquirer.PayoutRecord, error) {
+	return db.scanPayout(db.one(ctx, readPayout, int64(id)))
+}
+
+// scanPayout reads payoutColumns and the hash behind them, which must be right.
+func (db *DB) scanPayout(row scanner) (*acquirer.PayoutRecord, error) {
 	var p acquirer.PayoutRecord
 	var at int64
 	var mac []byte
-	err := db.one(ctx, readPayout, int64(id)).Scan(&p.Transaction, &p.State, &p.Date, &p.Amount, &p.CardVersion, &p.Attempt,
+	err := row.Scan(&p.Transaction, &p.State, &p.Date, &p.Amount, &p.CardVersion, &p.Attempt,
 		&p.Host.Time, &p.Host.STAN, &p.Code, &at, &mac)
 	if err != nil {
 		return nil, absent(err)
 	}
 	p.At = timeOf(at)
-	return &p, db.proved(labelPayout, payoutCells(&p), mac, "the payout of %s", id.RRN())
+	return &p, db.proved(labelPayout, payoutCells(&p), mac, "the payout of %s", p.Transaction.RRN())
 }

@@ -46,7 +46,7 @@ func TestWritesAreGuarded(t *testing.T) {
 		case strings.HasPrefix(text, "INSERT"):
 			require.Contains(t, text, "ON CONFLICT")
 		default:
-			require.Regexp(t, `WHERE (id|payee_id|enrolment|txn|scope|terminal|date) = |WHERE (id|\(scope, subject\)|\(txn, kind, copy, revision\)) IN `, text)
+			require.Regexp(t, `WHERE (id|payee_id|enrolment|txn|scope|terminal|date) = |WHERE (id|\(scope, subject\)|\(txn, kind, copy, revision\)|\(date, number\)) IN `, text)
 		}
 	}
 }

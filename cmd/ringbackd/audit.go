@@ -31,6 +31,8 @@ type auditJSON struct {
 
 	Shredded int `json:"shredded,omitempty"` // payments whose personal part nobody can open any more, by intent
 
+	Books []booksJSON `json:"books"` // of each settlement date
+
 	Breaks []breakJSON `json:"breaks"`
 	More   int         `json:"more,omitempty"` // breaks that are not listed
 
@@ -42,6 +44,38 @@ type auditJSON struct {
 type subtotalJSON struct {
 	Count int   `json:"count"`
 	Fen   int64 `json:"fen"`
+}
+
+// booksJSON is a settlement date in books; a balance is debits less credits.
+type booksJSON struct {
+	Date       int          `json:"date"`
+	Agreed     subtotalJSON `json:"agreed"`
+	PaidOut    subtotalJSON `json:"paid_out"`
+	Worklist   subtotalJSON `json:"worklist"`
+	Receivable int64        `json:"provider_receivable_fen"`
+	Clearing   int64        `json:"payer_clearing_fen"`
+	Payable    int64        `json:"payee_payable_fen"`
+	Disputes   int64        `json:"disputes_fen"`
+}
+
+func showBooks(d *acquirer.DayBooks) booksJSON {
+	sum := func(s acquirer.Sum) subtotalJSON { return subtotalJSON{int(s.Count), int64(s.Fen)} }
+	balance := func(a acquirer.Account) int64 { return int64(d.Books[a].Balance()) }
+	return booksJSON{Date: int(d.Date), Agreed: sum(d.Agreed), PaidOut: sum(d.Payouts), Worklist: sum(d.Differ),
+		Receivable: balance(acquirer.ProviderReceivable), Clearing: balance(acquirer.PayerClearing),
+		Payable: balance(acquirer.PayeePayable), Disputes: balance(acquirer.Disputes)}
+}
+
+// printBooks writes a line for each settlement date, amounts in yuan.
+func printBooks(w io.Writer, days []booksJSON) {
+	if len(days) == 0 {
+		return
+	}
+	fmt.Fprint(w, "\nSETTLEMENT\tAGREED\tPAID OUT\tRECEIVABLE\tCLEARING\tPAYABLE\tDISPUTES\n")
+	for _, d := range days {
+		fmt.Fprintf(w, "%d\t%d: %s\t%d: %s\t%s\t%s\t%s\t%s\n", d.Date, d.Agreed.Count, acquirer.Fen(d.Agreed.Fen), d.PaidOut.Count,
+			acquirer.Fen(d.PaidOut.Fen), acquirer.Fen(d.Receivable), acquirer.Fen(d.Clearing), acquirer.Fen(d.Payable), acquirer.Fen(d.Disputes))
+	}
 }
 
 // breakJSON is one thing that is not as the switch wrote it.
@@ -103,9 +137,12 @@ func switchRuns(path string) (bool, error) {
 
 func showAudit(r *store.Report) auditJSON {
 	out := auditJSON{OK: len(r.Breaks) == 0, Rows: r.Rows, Steps: r.Steps, Head: r.Head, Sums: map[string]subtotalJSON{},
-		Open: r.Open, Shredded: r.Shredded, Breaks: make([]breakJSON, 0, len(r.Breaks)), More: r.More, Operations: r.Operations, OperationHead: r.OperationHead}
+		Open: r.Open, Shredded: r.Shredded, Books: []booksJSON{}, Breaks: make([]breakJSON, 0, len(r.Breaks)), More: r.More, Operations: r.Operations, OperationHead: r.OperationHead}
 	for state, s := range r.Sums {
 		out.Sums[state.String()] = subtotalJSON{s.Count, int64(s.Sum)}
+	}
+	for _, d := range r.Books {
+		out.Books = append(out.Books, showBooks(d))
 	}
 	for _, b := range r.Breaks {
 		out.Breaks = append(out.Breaks, breakJSON{string(b.RRN), b.Seq, b.Line, b.What})
@@ -129,6 +166,7 @@ func printAudit(to io.Writer, a auditJSON) error {
 			fmt.Fprintf(w, "%s\t%d\t%s yuan\n", state, s.Count, acquirer.Fen(s.Fen))
 		}
 	}
+	printBooks(w, a.Books)
 	if a.OK {
 		fmt.Fprintf(w, "\nsound: every row and every step is as the switch wrote it\n")
 		return w.Flush()

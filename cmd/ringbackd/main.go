@@ -33,6 +33,7 @@ type cli struct {
 	Enrolment enrolmentCmd `cmd:"" help:"Show requests of payees, and decide those that wait for a person."`
 	Purge     purgeCmd     `cmd:"" help:"Remove what is kept too long."`
 
+	Report      reportCmd      `cmd:"" help:"Say what became of a settlement date's payments, per payee, merchant and terminal."`
 	Settle      settleCmd      `cmd:"" help:"Settle a date: cut-off, comparison, totals, payout; and say what waits, and why."`
 	Discrepancy discrepancyCmd `cmd:"" help:"Show the worklist, and close what is on it."`
 

@@ -62,6 +62,7 @@ var verbs = map[string]verb{
 	"enrolment refuse":  {roles: []role{roleOperate}, changes: true},
 
 	"settle":           {roles: []role{roleOperate}, changes: true},
+	"report":           {roles: []role{roleView}},
 	"discrepancy list": {roles: []role{roleView}},
 	"discrepancy show": {roles: []role{roleView}},
 	"discrepancy resolve": {roles: []role{roleOperate}, changes: true, twoPersons: true,

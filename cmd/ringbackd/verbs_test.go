@@ -142,6 +142,7 @@ var roleCases = map[string]struct {
 	"enrolment refuse":    {"enrolment refuse 2026112400000001", []int{operator}, "enrolment 2026112400000001"},
 	"purge":               {"purge", []int{operator}, "what is kept too long"},
 	"settle":              {"settle --date 20261124", []int{operator}, "settlement date 20261124"},
+	"report":              {"report 20261124", []int{viewer}, ""},
 	"discrepancy list":    {"discrepancy list", []int{viewer}, ""},
 	"discrepancy show":    {"discrepancy show 1", []int{viewer}, "discrepancy 1"},
 	"discrepancy resolve": {"discrepancy resolve 1 --as refunded --why done", []int{operator}, "discrepancy 1, as refunded: done"},
