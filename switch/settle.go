@@ -99,6 +99,28 @@ func (r *settling) lastHeard(ctx context.Context, id TerminalID, since time.Time
 	return at, nil
 }
 
+// writing is one write under way, while what comes next is made ready. Who started one must wait.
+type writing struct{ done chan error }
+
+// start waits for the write before and, if that went well, starts this one.
+func (b *writing) start(write func() error) error {
+	if err := b.wait(); err != nil {
+		return err
+	}
+	b.done = make(chan error, 1)
+	go func(done chan<- error) { done <- write() }(b.done)
+	return nil
+}
+
+func (b *writing) wait() error {
+	if b.done == nil {
+		return nil
+	}
+	err := <-b.done
+	b.done = nil
+	return err
+}
+
 // moveAll moves what was gathered. A row that has moved on meanwhile is looked at by the next run.
 func (r *settling) moveAll(ctx context.Context, m *moves) error {
 	if len(m.all) == 0 {

@@ -70,6 +70,7 @@ type counted struct {
 func (r *settling) compare(ctx context.Context) error {
 	var sum counted
 	rows := int64(0)
+	var writes writing
 	err := r.eachRow(ctx, func(page []*Transaction) error {
 		lines, err := r.ledger.LinesOf(ctx, page[0].ID, page[len(page)-1].ID)
 		if err != nil {
@@ -78,14 +79,14 @@ func (r *settling) compare(ctx context.Context) error {
 		lists := r.gather(lines)
 		var agreed moves
 		err = together(len(page), func(i int) error { return r.judge(ctx, page[i], lists[page[i].ID], &sum, &agreed) })
-		if err := errors.Join(err, r.moveAll(ctx, &agreed)); err != nil {
+		if err := errors.Join(err, writes.start(func() error { return r.moveAll(ctx, &agreed) })); err != nil {
 			return err
 		}
 		rows += int64(len(page))
 		r.say("%d debits compared", rows)
 		return nil
 	})
-	if err != nil {
+	if err := errors.Join(err, writes.wait()); err != nil {
 		return err
 	}
 	r.whole = sum.waits == 0

@@ -99,24 +99,34 @@ type numbered struct {
 	kind   LineKind
 }
 
-// stage reads on behind the lines that are staged.
+// stage reads on behind the lines that are staged, and finds the debits of a page while the page before is written.
 func (r *settling) stage(ctx context.Context, f ClearingFile) error {
+	var writes writing
+	err := r.stagePages(ctx, f, *r.st, &writes)
+	return errors.Join(err, writes.wait())
+}
+
+// stagePages is stage but for the last write; st is the row as it was before the first.
+func (r *settling) stagePages(ctx context.Context, f ClearingFile, st SettlementDay, writes *writing) error {
 	var page []numbered
 	n := int64(0)
 	for line, err := range f.Lines {
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.Name, err)
 		}
-		if n++; n > r.st.Lines {
+		if n++; n > st.Lines {
 			page = append(page, numbered{line, n, line.kind()})
 		}
 		if len(page) < settlePage && n < f.Count || len(page) == 0 {
 			continue
 		}
-		if err := r.stagePage(ctx, page); err != nil {
+		staged, err := r.stagePage(ctx, page, &st)
+		if err == nil {
+			err = writes.start(func() error { return r.writePage(ctx, f, staged) })
+		}
+		if err != nil {
 			return err
 		}
-		r.say("%d of %d lines of %s", r.st.Lines, f.Count, f.Name)
 		page = page[:0]
 	}
 	if n != f.Count {
@@ -125,17 +135,17 @@ func (r *settling) stage(ctx context.Context, f ClearingFile) error {
 	return nil
 }
 
-// stagePage finds the debits that lines are about and keeps the lines without their cards. What is about none of ours is on
+// stagePage finds the debits that lines are about and returns the lines without their cards. What is about none of ours is on
 // the worklist before the page counts as read.
-func (r *settling) stagePage(ctx context.Context, page []numbered) error {
-	staged := make([]StagedLine, len(page))
+func (r *settling) stagePage(ctx context.Context, page []numbered, st *SettlementDay) ([]StagedLine, error) {
 	debits, err := r.debits(ctx, page)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	err = together(len(page), func(i int) error {
+	staged := make([]StagedLine, len(page))
+	return staged, together(len(page), func(i int) error {
 		l := page[i]
-		staged[i] = StagedLine{Date: r.st.Date, Number: l.number, Kind: l.kind, Amount: l.Amount}
+		staged[i] = StagedLine{Date: st.Date, Number: l.number, Kind: l.kind, Amount: l.Amount}
 		if l.kind == LineOther {
 			return nil
 		}
@@ -145,15 +155,20 @@ func (r *settling) stagePage(ctx context.Context, page []numbered) error {
 			staged[i].Transaction = t.ID
 			return nil
 		}
-		return r.checked(r.ledger.OpenDiscrepancy(ctx, r.foreign(l, why)))
+		return r.checked(r.ledger.OpenDiscrepancy(ctx, strangeLine(st, l, why)))
 	})
-	if err != nil {
-		return err
-	}
-	last := page[len(page)-1].number
-	return r.write(ctx, func(st *SettlementDay) { st.Lines = last }, func(ctx context.Context, st *SettlementDay) error {
+}
+
+// writePage keeps a page of lines.
+func (r *settling) writePage(ctx context.Context, f ClearingFile, staged []StagedLine) error {
+	last := staged[len(staged)-1].Number
+	err := r.write(ctx, func(st *SettlementDay) { st.Lines = last }, func(ctx context.Context, st *SettlementDay) error {
 		return r.ledger.StageLines(ctx, st, staged)
 	})
+	if err == nil {
+		r.say("%d of %d lines of %s", last, f.Count, f.Name)
+	}
+	return err
 }
 
 // debit is the host key of the debit that a line is about.
@@ -193,14 +208,14 @@ func (l *numbered) unlike(t *Transaction) string {
 	return ""
 }
 
-// foreign is the discrepancy of a line that is about none of our debits.
-func (r *settling) foreign(l numbered, why string) *Discrepancy {
-	d := &Discrepancy{Kind: TheirsOnly, Date: r.st.Date, Subject: fmt.Sprintf("%s/%s/%d", l.Host.Time, l.Host.STAN, l.kind),
+// strangeLine is the discrepancy of a line that is about none of our debits.
+func strangeLine(st *SettlementDay, l numbered, why string) *Discrepancy {
+	d := &Discrepancy{Kind: TheirsOnly, Date: st.Date, Subject: fmt.Sprintf("%s/%s/%d", l.Host.Time, l.Host.STAN, l.kind),
 		RRN: RRN(l.RRN), Theirs: l.Amount, Opened: time.Now()}
 	what := "debit"
 	if l.kind == LineReversal {
 		what = "reversal"
 	}
-	d.Why = fmt.Sprintf("line %d of %s, a %s of card %s at terminal %s: %s", l.number, r.st.File, what, l.Card.Masked(), l.Terminal, why)
+	d.Why = fmt.Sprintf("line %d of %s, a %s of card %s at terminal %s: %s", l.number, st.File, what, l.Card.Masked(), l.Terminal, why)
 	return d
 }

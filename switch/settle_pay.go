@@ -33,7 +33,8 @@ func (r *settling) reconcile(ctx context.Context) error {
 
 // startPayouts gives every settled debit of the date its payout. From then on it may be paid.
 func (r *settling) startPayouts(ctx context.Context) error {
-	return r.eachRow(ctx, func(page []*Transaction) error {
+	var writes writing
+	err := r.eachRow(ctx, func(page []*Transaction) error {
 		var begun moves
 		for _, t := range page {
 			if t.State != Settled || t.Exception != "" || !r.ownDate(t) {
@@ -45,8 +46,9 @@ func (r *settling) startPayouts(ctx context.Context) error {
 				Attempt: 1, At: time.Now()}
 			begun.add(t, next, Change{Event: EventPay, Detail: "to the card bound at name-confirm", Payout: p})
 		}
-		return r.moveAll(ctx, &begun)
+		return writes.start(func() error { return r.moveAll(ctx, &begun) })
 	})
+	return errors.Join(err, writes.wait())
 }
 
 // orderAll pays what is settled though the date is not whole, where single payouts can be ordered.
