@@ -14,7 +14,7 @@ PROGRAMS := ringbackd ringpos ringhost
 build:
 	$(GO) build -o bin/ $(PROGRAMS:%=./cmd/%)
 
-# One payment, both phases, against a switch and a host of its own.
+# A whole day, from a payee's registration to his money, with a switch and a host of its own.
 demo: build
 	./bin/ringpos demo
 

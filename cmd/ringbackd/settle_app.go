@@ -47,7 +47,7 @@ func (a *App) openClearing() {
 		folder := &provider.DropFolder{Dir: c.Dir, Institution: a.config.Host.Institution, Books: a.Switch,
 			Log: a.log.With().Str("part", "clearing").Logger()}
 		if a.config.Demo { // the mock host gives a file its name when it is whole
-			folder.Limits = provider.Limits{FilePoll: 200 * time.Millisecond, FileStill: time.Second}
+			folder.Limits = provider.Limits{FilePoll: 100 * time.Millisecond, FileStill: 300 * time.Millisecond}
 		}
 		a.runners = append(a.runners, runner{"detail files", folder})
 	}

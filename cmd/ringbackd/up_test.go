@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/json"
 	"encoding/pem"
 	"io"
 	"math/big"
@@ -41,7 +42,7 @@ func freePorts(t *testing.T, n int) []string {
 	return out
 }
 
-// make up, as a newcomer runs it: ready, a payment, the host killed and back on its ledger, a clean end.
+// make up, as a newcomer runs it: ready, a payment, the host killed and back on its ledger, the day settled, a clean end.
 func TestUp(t *testing.T) {
 	bin, dir := t.TempDir(), t.TempDir()
 	build, err := exec.Command("go", "build", "-o", bin+"/", "example.com/ringback/cmd/ringbackd", "example.com/ringback/cmd/ringhost").CombinedOutput()
@@ -71,6 +72,15 @@ func TestUp(t *testing.T) {
 	list, err := exec.Command(filepath.Join(bin, "ringbackd"), "payment", "list", "-c", filepath.Join(dir, "ringbackd.yaml"), "--state", "approved").CombinedOutput()
 	require.NoError(t, err, string(list))
 	require.Equal(t, 3, strings.Count(string(list), "\n"), "a heading and two payments")
+
+	batch, err := term.Settle(t.Context())
+	require.NoError(t, err)
+	require.True(t, batch.Agreed)
+	text, err := exec.Command(filepath.Join(bin, "ringbackd"), "settle", "--json", "-c", filepath.Join(dir, "ringbackd.yaml")).Output()
+	require.NoError(t, err)
+	var day settlementJSON
+	require.NoError(t, json.Unmarshal(text, &day))
+	require.Equal(t, sumJSON{2, 2469}, day.Paid, string(text))
 	require.NoError(t, up.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, up.Wait())
 	require.Zero(t, get(t, "http://"+addrs[3]+"/ledger"), "the host has ended too")
@@ -110,7 +120,7 @@ func terminalAt(t *testing.T, addr string, dial func(context.Context, string) (n
 	t.Helper()
 	tmk, err := hex.DecodeString(demoTerminals[0].tmk)
 	require.NoError(t, err)
-	term, err := emulator.Open(emulator.Config{TerminalID: string(demoTerminals[0].id), MerchantID: string(demoTerminals[0].merchant),
+	term, err := emulator.Open(emulator.Config{Slips: true, TerminalID: string(demoTerminals[0].id), MerchantID: string(demoTerminals[0].merchant),
 		TMK: tmk, Addr: addr, Dial: dial})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, term.Close()) })

@@ -40,7 +40,7 @@ type demoCmd struct {
 	Keep string `placeholder:"DIR" help:"Keep everything that is written (logs, databases, states) in DIR; else it is removed."`
 }
 
-// Run shows a payment from end to end and fails unless all of it was as it should be.
+// Run shows a whole day, from a payee's registration to the notice of his money, and fails unless all of it was as it should be.
 func (c *demoCmd) Run(e *env) (err error) {
 	ctx, cancel := context.WithTimeout(e.ctx, demoLimit)
 	defer cancel()
@@ -68,6 +68,8 @@ type demo struct {
 	hostTap, terminalTap *tap
 	terminal             *emulator.Terminal
 	hostHTTP             string // address of the host's ledger
+	paid                 emulator.Receipt
+	opening, closing     ledger // the host's books before the payment, and between payment and settlement
 
 	mu     sync.Mutex
 	tokens []string // of the debits, as they left the terminal
@@ -75,7 +77,7 @@ type demo struct {
 
 // tell is the story.
 func (d *demo) tell() error {
-	for _, chapter := range []func() error{d.startAll, d.signOn, d.refusedLookUp, d.registration, d.payment, d.endAll} {
+	for _, chapter := range []func() error{d.startAll, d.signOn, d.refusedLookUp, d.registration, d.payment, d.settleBatch, d.settleDay, d.endAll, d.audit} {
 		if err := chapter(); err != nil {
 			return err
 		}
@@ -93,7 +95,7 @@ func (d *demo) startAll() error {
 	hostAddr, terminalAddr, switchHTTP := ports[0], ports[2], ports[3]
 	d.hostHTTP = ports[1]
 	d.host, err = startProcess(d.ctx, d.dir, "ringhost", []string{"RINGBACK_HOST_ADDR=" + hostAddr,
-		"RINGBACK_HOST_HTTP_ADDR=" + d.hostHTTP, "RINGBACK_DIR=" + d.dir}, "--demo")
+		"RINGBACK_HOST_HTTP_ADDR=" + d.hostHTTP, "RINGBACK_DIR=" + d.dir}, "--demo", "--clearing-dir", filepath.Join(d.dir, "clearing"))
 	if err != nil {
 		return err
 	}
@@ -180,7 +182,7 @@ func (d *demo) ask(environ []string, args ...string) ([]byte, error) {
 
 // endAll ends the programs in order and looks at how they ended.
 func (d *demo) endAll() error {
-	d.page.chapter("7. The programs end")
+	d.page.chapter("9. The programs end, and the books are proved")
 	err := d.stop()
 	d.page.check(err == nil, "terminal, switch and host ended cleanly")
 	return err

@@ -74,6 +74,16 @@ func kindOf(mti, netCode string) string {
 		return "echo"
 	case cups.NetKeyReset:
 		return "key reset"
+	case cups.NetCutoffStart:
+		return "cut-off begins"
+	case cups.NetCutoffEnd:
+		return "cut-off ends"
+	}
+	switch mti[:3] {
+	case "022", "023":
+		return "payout"
+	case "052", "053":
+		return "totals of the date"
 	}
 	switch mti[:2] {
 	case "03":

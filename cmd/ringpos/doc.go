@@ -3,7 +3,7 @@
 // batch, sealed working keys, the undo it may owe, receipts) in a folder, so that one command goes on where the last
 // one, or a killed one, stopped.
 //
-// The demo verb runs a whole payment between programs it starts itself, and explains every message.
+// The demo verb runs a whole day between programs it starts itself, and explains every message.
 //
 // Exit status: 0 done (a payment: approved), 1 refused or failed, 2 usage. With --json a verb prints one JSON value on
 // standard output; everything else goes to standard error.

@@ -63,7 +63,8 @@ func TestDemo(t *testing.T) {
 	defer cancel()
 	out, err = exec.CommandContext(ctx, filepath.Join(bin, "ringpos"), "demo", "--keep", dir).CombinedOutput()
 	require.NoError(t, err, string(out))
-	for _, want := range []string{"该手机号不能收款", "55 密码错", `NM="张*丰"`, "The telephone shows: 验证码******", "手机号付款签购单", "PAY-BY-PHONE RECEIPT", "139****9001: "} {
+	for _, want := range []string{"该手机号不能收款", "55 密码错", `NM="张*丰"`, "The telephone shows: 验证码******", "手机号付款签购单", "PAY-BY-PHONE RECEIPT", "139****9001: ",
+		"paid out           1, 12.34 yuan", "The payee's telephone shows: 139****9001", "ringbackd audit: 2 payments"} {
 		require.Contains(t, string(out), want)
 	}
 	require.NotContains(t, string(out), "WRONG")

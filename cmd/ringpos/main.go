@@ -21,7 +21,7 @@ type cli struct {
 	SignOn  signOnCmd  `cmd:"" help:"Fetch new working keys and a batch number."`
 	SignOff signOffCmd `cmd:"" help:"End the session and forget the working keys."`
 	Echo    echoCmd    `cmd:"" help:"Ask whether the switch is there."`
-	Demo    demoCmd    `cmd:"" help:"Run a whole payment between programs of its own and explain it."`
+	Demo    demoCmd    `cmd:"" help:"Run a whole day between programs of its own and explain it."`
 	Crash   crashCmd   `cmd:"" help:"Kill a switch and a host of its own under load, again and again, and compare the books."`
 }
 

@@ -38,8 +38,8 @@ func (d *demo) refusedLookUp() error {
 
 // payment is the whole payment, and what is left of it everywhere.
 func (d *demo) payment() error {
-	before, err := d.ledger()
-	if err != nil {
+	var err error
+	if d.opening, err = d.ledger(); err != nil {
 		return err
 	}
 	d.page.chapter(fmt.Sprintf("5. A payment: %s yuan from %s to %s. The first PIN is wrong",
@@ -59,7 +59,8 @@ func (d *demo) payment() error {
 		return err
 	}
 	d.page.chapter("6. What is left of it")
-	if err := d.compareLedgers(before); err != nil {
+	d.paid = r
+	if err := d.compareLedgers(); err != nil {
 		return err
 	}
 	return d.askSwitch(r)
@@ -153,12 +154,20 @@ func (d *demo) ledger() (l ledger, err error) {
 	return l, errors.Join(json.NewDecoder(resp.Body).Decode(&l), resp.Body.Close())
 }
 
-// compareLedgers shows the books before and after.
-func (d *demo) compareLedgers(before ledger) error {
-	after, err := d.ledger()
-	if err != nil {
+// compareLedgers shows the books before and after the payment.
+func (d *demo) compareLedgers() (err error) {
+	if d.closing, err = d.ledger(); err != nil {
 		return err
 	}
+	d.showLedgers(d.opening, d.closing)
+	was, _ := d.opening.account(demoCard)
+	is, _ := d.closing.account(demoCard)
+	d.page.check(was-is == demoFen && d.closing.Debits == d.opening.Debits+1, "one debit: the payer's card has %s yuan less", emulator.Yuan(was-is))
+	return nil
+}
+
+// showLedgers shows the host's books at two moments. No money comes or goes between them.
+func (d *demo) showLedgers(before, after ledger) {
 	d.page.print(fmt.Sprintf("  The host's ledger (yuan)%28s %16s", "before", "after"))
 	row := func(what string, was, is int64) {
 		d.page.print(fmt.Sprintf("    %-32s %16s %16s", what, emulator.Yuan(was), emulator.Yuan(is)))
@@ -170,32 +179,14 @@ func (d *demo) compareLedgers(before ledger) error {
 		row(spec.MaskPANDigits(card)+" held", wasHeld, held)
 	}
 	row("all money", before.TotalFen, after.TotalFen)
-	was, _ := before.account(demoCard)
-	is, _ := after.account(demoCard)
-	d.page.check(was-is == demoFen && after.Debits == before.Debits+1, "one debit: the payer's card has %s yuan less", emulator.Yuan(was-is))
 	d.page.check(before.TotalFen == after.TotalFen && after.TotalFen > 0, "the sum of all money is the same")
-	return nil
 }
 
 // askSwitch shows what the switch stored: the payment with its steps, and the notice that waits for the payer.
 func (d *demo) askSwitch(r emulator.Receipt) error {
-	var payment struct {
-		State string `json:"state"`
-		Steps []struct {
-			At    string `json:"at"`
-			To    string `json:"to"`
-			Event string `json:"event"`
-		} `json:"steps"`
-	}
-	if err := d.askJSON(&payment, "payment", "show", r.RRN); err != nil {
+	if err := d.showPayment("approved"); err != nil {
 		return err
 	}
-	d.page.print("  The switch's journal: ringbackd payment show " + r.RRN)
-	for _, s := range payment.Steps {
-		d.page.print(fmt.Sprintf("    %s  %-10s -> %s", s.At, s.Event, s.To))
-	}
-	d.page.check(strings.EqualFold(payment.State, "approved"), "the payment is %s", payment.State)
-
 	told, err := d.hear(demoPayer, "debited")
 	if err != nil {
 		return err
@@ -210,6 +201,27 @@ func (d *demo) askSwitch(r emulator.Receipt) error {
 		d.page.print(fmt.Sprintf("  The outbox: ringbackd notice list --state handed\n    to %s: %s", notices[at].To, notices[at].Text))
 	}
 	d.page.check(at >= 0, "the payer was told of the debit, and of nothing that was not his business")
+	return nil
+}
+
+// showPayment shows the steps of the payment and the state that it must be in.
+func (d *demo) showPayment(state string) error {
+	var payment struct {
+		State string `json:"state"`
+		Steps []struct {
+			At    string `json:"at"`
+			To    string `json:"to"`
+			Event string `json:"event"`
+		} `json:"steps"`
+	}
+	if err := d.askJSON(&payment, "payment", "show", d.paid.RRN); err != nil {
+		return err
+	}
+	d.page.print("  The switch's journal: ringbackd payment show " + d.paid.RRN)
+	for _, s := range payment.Steps {
+		d.page.print(fmt.Sprintf("    %s  %-10s -> %s", s.At, s.Event, s.To))
+	}
+	d.page.check(strings.EqualFold(payment.State, state), "the payment is %s", payment.State)
 	return nil
 }
 
