@@ -5,6 +5,7 @@ FUZZTIME ?= 5000x
 TESTFLAGS ?=
 ROUNDS ?= 200
 SEEDS ?= 5010
+EVENINGS ?= 5000
 STACKSEEDS ?= $(shell expr $(SEEDS) / 10)
 SEED ?= 1
 PROGRAMS := ringbackd ringpos ringhost
@@ -42,10 +43,11 @@ hostile:
 	$(GO) test -run 'Canar|EveryBit|ForgedSignOn|Replay|BlockWhile|Clone|TLS|Alike' -v ./cmd/ringbackd
 	$(GO) test -run '^$$' -bench 'Hostile|Refusals' -benchtime 1x -count 5 ./terminal ./cmd/ringbackd
 
-# SEEDS runs of the simulated core, about 200 payments each: a million by default; then STACKSEEDS, 12 payments each, of the
-# full stack, whose database files stay in memory where that is possible. docs/reliability.md says what they are.
+# SEEDS runs of the simulated core, about 200 payments each: a million by default; EVENINGS days that are settled, about 30
+# payments each; then STACKSEEDS, 12 payments each, of the full stack, whose database files stay in memory where that is possible. docs/reliability.md says what they are.
 sim:
 	SEEDS=$(SEEDS) GOGC=400 $(GO) test -count=1 -v -timeout 1h -run '^TestCoreSeeds$$' ./switch/sim
+	EVENINGS=$(EVENINGS) GOGC=400 $(GO) test -count=1 -v -timeout 1h -run '^TestEveningSeeds$$' ./switch/sim
 	if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi; \
 	SIMSEEDS=$(STACKSEEDS) $(GO) test -count=1 -v -timeout 1h -run '^TestStack(Seeds|Worlds)$$' ./switch/sim
 

@@ -34,6 +34,8 @@ type coreOptions struct {
 	slowMail   bool // a device takes up to a minute for a notice
 	rareMail   bool // the outbox is looked at once a minute
 	setBack    bool // the clock may be set back while the switch is down, not only forward
+	evening    bool // the day is settled when it is over
+	oneBatch   bool // no terminal signs on during the day
 	trace      bool // keep every event, for a story
 }
 
@@ -45,6 +47,7 @@ type coreRun struct {
 	rates coreRates
 	mem   *Memory
 	host  *coreHost
+	books *coreClearing
 	start time.Time
 	quit  chan struct{} // closed when the run is over
 
@@ -71,6 +74,7 @@ type coreCount struct {
 	overtaken                                        int // debited by a forgetful host behind the reversal: its list will tell
 	hasty                                            int // before its deadline, since the clock was set forward meanwhile
 	messages, crashes, lives                         int
+	paid, listed                                     int // payouts, and what the worklist has in the end
 	virtual                                          time.Duration
 }
 
@@ -87,6 +91,8 @@ func (c *coreCount) add(o coreCount) {
 	c.messages += o.messages
 	c.crashes += o.crashes
 	c.lives += o.lives
+	c.paid += o.paid
+	c.listed += o.listed
 	c.virtual += o.virtual
 }
 
@@ -104,6 +110,7 @@ func coreSimulate(cast *coreCast, o coreOptions) coreResult {
 	w.rates = o.faults.mixed(w.dice)
 	w.host = newCoreHost(w)
 	w.owners = map[string][]coreOwner{}
+	w.books = newCoreClearing(w)
 	pause(w.timeOfDay())
 	w.start = time.Now()
 	cast.settle(w)
@@ -117,6 +124,9 @@ func coreSimulate(cast *coreCast, o coreOptions) coreResult {
 	pause(coreEnding)
 	synctest.Wait()
 	w.check()
+	if w.evening {
+		w.settleDay()
+	}
 	w.count.virtual = time.Since(w.start)
 	w.count.lives = w.lives
 	return coreResult{coreCount: w.count, violations: w.broken, events: orderedEvents(w.events)}
@@ -248,7 +258,7 @@ func (w *coreRun) carry(r coreLineRates, key uint64, subject acquirer.TerminalKe
 func (w *coreRun) violate(invariant string, key acquirer.TerminalKey, format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.broken = append(w.broken, coreViolation{seed: w.seed, life: w.lives, at: time.Since(w.start), invariant: invariant,
+	w.broken = append(w.broken, coreViolation{seed: w.seed, evening: w.evening, life: w.lives, at: time.Since(w.start), invariant: invariant,
 		key: dateless(key), detail: fmt.Sprintf(format, args...)})
 }
 

@@ -57,6 +57,13 @@ const (
 	hopRetry
 	hopSignOn
 	hopMail
+	hopCutOff
+	hopBatch
+	hopList
+	hopTotals
+	hopAsk
+	hopTellPayout
+	hopPayout
 )
 
 // roll hashes the keys under the seed.

@@ -37,12 +37,15 @@ type coreHostDebit struct {
 	card      acquirer.PAN
 	payee     acquirer.PAN // F103
 	code      acquirer.ResponseCode
-	flawed    bool // another amount was booked than was asked for
-	standing  int  // 1: the card is debited; anything but 0 and 1 is a fault
-	overtaken bool // came behind its reversal, after its deadline
-	hasty     bool // the same before its deadline, which seemed to have passed since the clock had been set forward
-	early     bool // the same before its deadline, without such a reason
-	ever      bool // was standing once
+	flawed    bool             // another amount was booked than was asked for
+	standing  int              // 1: the card is debited; anything but 0 and 1 is a fault
+	overtaken bool             // came behind its reversal, after its deadline
+	hasty     bool             // the same before its deadline, which seemed to have passed since the clock had been set forward
+	early     bool             // the same before its deadline, without such a reason
+	ever      bool             // was standing once
+	date      acquirer.Date    // settlement date
+	undoing   acquirer.HostKey // of the reversal that undid it
+	undoneOn  acquirer.Date
 	sent      time.Time
 	deadline  time.Time // by the clock of the life that sent it
 }
@@ -90,7 +93,7 @@ func (h *coreHost) debit(d coreHostDebit, _ uint64) {
 	}
 	h.w.tell(d.subject, fmt.Sprintf("host< 0200 (%d): %s, %d standing", nth, known.code, known.standing))
 	key := h.w.dice.roll(uint64(d.id), uint64(coreDebit), nth)
-	r := coreReply{code: known.code, auth: "A00001", badFen: known.flawed, debited: d.key}
+	r := coreReply{code: known.code, auth: "A00001", badFen: known.flawed, debited: d.key, date: known.date}
 	if h.w.faulty(h.w.rates.garbled, hopHostGarbled, key) {
 		r.badMAC, r.code = true, acquirer.CodeApproved
 	}
@@ -140,7 +143,7 @@ func (h *coreHost) book(d *coreHostDebit) {
 // take debits the card.
 func (h *coreHost) take(d *coreHostDebit) {
 	d.standing++
-	d.ever = true
+	d.ever, d.date = true, h.w.settlementDate()
 	h.balance[d.card] -= d.amount
 	h.held += d.amount
 }
@@ -161,7 +164,7 @@ func (h *coreHost) reverse(r acquirer.Reversal, t *acquirer.Transaction, _ uint6
 		h.answer(m, coreReply{code: "12", debited: t.Host}, t.Key, key)
 		return
 	}
-	code := h.giveBack(t.Host)
+	code := h.giveBack(t.Host, r.Host)
 	w.tell(t.Key, fmt.Sprintf("host< 0420 (%d): %s", nth, code))
 	if refuses {
 		code = acquirer.CodeMalfunction
@@ -170,7 +173,7 @@ func (h *coreHost) reverse(r acquirer.Reversal, t *acquirer.Transaction, _ uint6
 }
 
 // giveBack undoes a debit, once. One that was never seen is remembered, so that it will be refused.
-func (h *coreHost) giveBack(original acquirer.HostKey) acquirer.ResponseCode {
+func (h *coreHost) giveBack(original, own acquirer.HostKey) acquirer.ResponseCode {
 	d := h.debits[original]
 	switch {
 	case d == nil:
@@ -178,6 +181,7 @@ func (h *coreHost) giveBack(original acquirer.HostKey) acquirer.ResponseCode {
 		return acquirer.CodeNoOriginal
 	case d.standing == 1 || d.ever && h.w.plant.forgets:
 		d.standing--
+		d.undoing, d.undoneOn = own, h.w.settlementDate()
 		h.balance[d.card] += d.amount
 		h.held -= d.amount
 	}

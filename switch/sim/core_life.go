@@ -41,6 +41,9 @@ func newCoreLife(w *coreRun, n uint64) *coreLife {
 	c := acquirer.Config{Journal: l.gate, Directory: w.mem, HSM: coreHSM{}, Network: l.link,
 		Numbers: w.cast.numbers, Issuers: w.cast.issuers, Institution: "48020000",
 		Limits: acquirer.Limits{Budget: acquirer.BudgetLimits{Capacity: 1 << 30}}, Random: &coreNonces{life: n}}
+	if w.evening {
+		w.books.join(l, &c)
+	}
 	w.plant.before(l, &c)
 	l.sw = acquirer.New(c)
 	return l

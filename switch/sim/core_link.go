@@ -37,6 +37,7 @@ type coreReply struct {
 	badMAC  bool
 	badFen  bool // F4 is not that of the request
 	debited acquirer.HostKey
+	date    acquirer.Date // settlement date; zero: nothing was debited
 }
 
 // coreLink is the line to the host of one life, an [acquirer.Network].
@@ -185,7 +186,11 @@ func (k *coreLink) answered(m coreMatch, r coreReply, subject acquirer.TerminalK
 }
 
 func (r coreReply) authorization() acquirer.Authorization {
-	return acquirer.Authorization{Code: r.code, AuthCode: r.auth, SettleDate: "0101", At: time.Now()}
+	a := acquirer.Authorization{Code: r.code, AuthCode: r.auth, At: time.Now()}
+	if r.date != 0 {
+		a.SettleDate = r.date.F15()
+	}
+	return a
 }
 
 // flaws says what is wrong with an answer.

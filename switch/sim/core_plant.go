@@ -13,10 +13,12 @@ type coreBug struct {
 
 	worse func(*coreOptions) // the faults that the bug needs are made more frequent; may be nil
 
-	trusts    bool // the link takes an answer whose MAC or amount is wrong
-	confuses  bool // the link takes a late 0210 for the answer to the 0420
-	byTrace   bool // the link matches answers on F11 alone
-	forgets   bool // the host undoes a debit at every repeat of the 0420
+	trusts         bool // the link takes an answer whose MAC or amount is wrong
+	confuses       bool // the link takes a late 0210 for the answer to the 0420
+	byTrace        bool // the link matches answers on F11 alone
+	forgets        bool // the host undoes a debit at every repeat of the 0420
+	forgetsPayouts bool // the host takes each order of a payout for a new one
+
 	answers96 bool // the terminal edge answers 96 for what may have been written
 }
 

@@ -46,6 +46,7 @@ type corePayment struct {
 	undoing bool // the terminal began to undo, or was told to
 	undone  bool // its 0400 was answered 00
 	forgot  bool // the terminal forgot what it owed
+	lost    bool // in the evening it lost the slip
 	code    acquirer.ResponseCode
 
 	taken   time.Time // when the switch first answered an undo with 00
@@ -104,7 +105,7 @@ func (p *corePOS) draft(n int) *corePayment {
 	w := p.w
 	y := &corePayment{pos: p, n: n, pin: w.cast.pin}
 	id, mid := coreTerminalID(p.n)
-	if n > 0 && y.roll(hopSignOn, 0)%coreSignOnOnce == 0 {
+	if n > 0 && y.roll(hopSignOn, 0)%coreSignOnOnce == 0 && !w.oneBatch {
 		p.batch, p.stan = p.batch+1, 0
 	}
 	p.stan++

@@ -21,6 +21,7 @@ type coreEvent struct {
 // coreViolation is an invariant that did not hold.
 type coreViolation struct {
 	seed      uint64
+	evening   bool // found in a run with an evening
 	life      int
 	at        time.Duration
 	invariant string
@@ -30,8 +31,12 @@ type coreViolation struct {
 
 // String is the line that a failure prints.
 func (v coreViolation) String() string {
-	return fmt.Sprintf("seed %d, life %d, at %s: %s: payment %s: %s; repeat with: SIMSEED=%d go test -count=1 -v -run '^TestCoreSeeds$' ./switch/sim",
-		v.seed, v.life, v.at, v.invariant, subject(v.key), v.detail, v.seed)
+	test := "TestCoreSeeds"
+	if v.evening {
+		test = "TestEveningSeeds"
+	}
+	return fmt.Sprintf("seed %d, life %d, at %s: %s: payment %s: %s; repeat with: SIMSEED=%d go test -count=1 -v -run '^%s$' ./switch/sim",
+		v.seed, v.life, v.at, v.invariant, subject(v.key), v.detail, v.seed, test)
 }
 
 // subject names a payment: terminal, batch, trace number.

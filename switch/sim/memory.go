@@ -33,6 +33,7 @@ type Memory struct {
 	payees    map[acquirer.PayeeRef]acquirer.Payee
 	owners    map[acquirer.MSISDN]acquirer.PayeeRef
 	zone      map[acquirer.KeyUsage]acquirer.KeyBlock
+	books     books
 }
 
 // record is a row with what was written beside it.
@@ -56,8 +57,8 @@ func NewMemory() *Memory {
 		rows: map[acquirer.ID]*record{}, byKey: map[acquirer.TerminalKey]acquirer.ID{},
 		byHost: map[acquirer.HostKey]acquirer.ID{}, byToken: map[acquirer.TokenID][]acquirer.ID{},
 		queue: map[acquirer.ID]acquirer.Reversal{}, prints: map[content]uint64{},
-		terminals: map[acquirer.TerminalID]acquirer.Terminal{},
-		payees:    map[acquirer.PayeeRef]acquirer.Payee{}, owners: map[acquirer.MSISDN]acquirer.PayeeRef{},
+		terminals: map[acquirer.TerminalID]acquirer.Terminal{}, books: newBooks(),
+		payees: map[acquirer.PayeeRef]acquirer.Payee{}, owners: map[acquirer.MSISDN]acquirer.PayeeRef{},
 		zone: map[acquirer.KeyUsage]acquirer.KeyBlock{
 			acquirer.UsageZPK: {Usage: acquirer.UsageZPK, Blob: "zpk"}, acquirer.UsageZAK: {Usage: acquirer.UsageZAK, Blob: "zak"}},
 	}
@@ -206,6 +207,15 @@ func (m *Memory) beside(r *record, from acquirer.State, c acquirer.Change) {
 		m.holds(c.Reversal.ID)
 	}
 	delete(m.queue, c.Finished)
+	if c.Payout != nil {
+		m.books.payouts[r.txn.ID] = *c.Payout
+	}
+	if c.Discrepancy != nil {
+		m.books.list(*c.Discrepancy)
+	}
+	if c.Resolved != nil {
+		m.books.close(*c.Resolved)
+	}
 }
 
 // holds notes that a durable row holds an id.
