@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"time"
 
 	acquirer "example.com/ringback/switch"
 )
@@ -35,6 +36,30 @@ func (l *listIgnored) LinesOf(_ context.Context, from, to acquirer.ID) (out []ac
 		}
 	}
 	return out, nil
+}
+
+// paysFirst lets payouts begin at once and writes them later, unless the process dies.
+type paysFirst struct {
+	acquirer.Ledger
+	l *coreLife
+}
+
+func (l *paysFirst) MoveAll(ctx context.Context, moves []acquirer.Move) error {
+	var later []acquirer.Move
+	for _, v := range moves {
+		if v.Change.Event != acquirer.EventPay {
+			return l.Ledger.MoveAll(ctx, moves)
+		}
+		next := *v.Next
+		later = append(later, acquirer.Move{Old: v.Old, Next: &next, Change: v.Change})
+		v.Next.Version = v.Old.Version + 1
+	}
+	go func() {
+		if l.l.wait(2 * time.Second) {
+			_ = l.Ledger.MoveAll(background(coreWorker), later) // an error ends the process by itself
+		}
+	}()
+	return nil
 }
 
 // eveningCard knows only to whom a number leads now.

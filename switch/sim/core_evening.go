@@ -16,8 +16,9 @@ import (
 
 // The evening of a run.
 const (
-	eveningRounds = 5                // settlements of each date; in the last nothing goes wrong any more
-	eveningAsk    = 45 * time.Second // for a settlement that was asked for, through crashes
+	eveningRounds = 5                                 // settlements of each date; in the last nothing goes wrong any more
+	eveningLook   = time.Second + 334*time.Nanosecond // so that it never meets a timer of the switch
+	eveningAsk    = 45 * time.Second                  // for a settlement that was asked for, through crashes
 )
 
 // coreClearing is the host's side of settlement: dates, lists, totals and payouts. It survives every crash.
@@ -75,6 +76,21 @@ func (g *coreLedgerGate) StageLines(ctx context.Context, s *acquirer.SettlementD
 // DropLines implements [acquirer.Ledger].
 func (g *coreLedgerGate) DropLines(ctx context.Context, s *acquirer.SettlementDay) error {
 	return g.l.gate.write("drop lines", func() error { return g.Ledger.DropLines(ctx, s) }, uint64(s.Date), uint64(s.Version), 13)
+}
+
+// MoveAll implements [acquirer.Ledger]: one durable step for all. What is behind the gate sees each move.
+func (g *coreLedgerGate) MoveAll(ctx context.Context, moves []acquirer.Move) error {
+	if len(moves) == 0 {
+		return nil
+	}
+	first := moves[0]
+	for _, v := range moves {
+		if !acquirer.MayMove(v.Old.State, v.Next.State) {
+			g.l.w.violate("path", v.Old.Key, "a settlement moves from %s to %s", v.Old.State, v.Next.State)
+		}
+	}
+	return g.l.gate.write("many moves", func() error { return moveAll(ctx, g.l.journal, moves) },
+		uint64(first.Old.ID), uint64(first.Old.Version), uint64(first.Next.State), uint64(len(moves)))
 }
 
 // OpenDiscrepancy implements [acquirer.Ledger].
@@ -275,6 +291,7 @@ func (w *coreRun) settleDay() {
 	w.healed.Store(false)
 	var supervisor sync.WaitGroup
 	supervisor.Go(w.supervise)
+	pause(w.dice.between(time.Millisecond, time.Second, hopAsk))
 	first := acquirer.DateOf(w.start)
 	if w.dice.chance(5000, hopCutOff, 1) { // else the switch must ask for it
 		w.insist(func(l *coreLife) error { return l.sw.CutOff(l.ctx, first.After(), acquirer.CutOffEnds) })
@@ -308,7 +325,7 @@ func (w *coreRun) insist(do func(*coreLife) error) {
 		if l := w.reachable(); l != nil && l.works() && do(l) == nil {
 			return
 		}
-		pause(500 * time.Millisecond)
+		pause(eveningLook / 2)
 	}
 	w.violate("finished", acquirer.TerminalKey{}, "a step of the settlement finds no end")
 }
@@ -318,7 +335,7 @@ func (w *coreRun) settleDate(date acquirer.Date) {
 	if _, err := acquirer.AskSettlement(background(coreWorker), w.mem, date, time.Now()); err != nil {
 		w.violate("error", acquirer.TerminalKey{}, "asking for a settlement: %v", err)
 	}
-	for end := time.Now().Add(eveningAsk); time.Now().Before(end); pause(time.Second) {
+	for end := time.Now().Add(eveningAsk); time.Now().Before(end); pause(eveningLook) {
 		if st, err := w.mem.Settlement(background(coreWorker), date); err == nil && !st.Owed() {
 			w.tell(acquirer.TerminalKey{}, fmt.Sprintf("settlement of %d: %s", date, st.Note))
 			return

@@ -65,12 +65,15 @@ func (m *Memory) Strays(_ context.Context, on acquirer.Date, limit int) (out []a
 	defer m.mu.Unlock()
 	for key, b := range m.books.batches {
 		for _, l := range m.books.lines[key] {
-			if b.Date == on && b.State == acquirer.BatchClosed && l.Verdict == acquirer.LineUnknown && len(out) < limit {
+			if b.Date == on && b.State == acquirer.BatchClosed && l.Verdict == acquirer.LineUnknown {
 				out = append(out, acquirer.Stray{Batch: key, STAN: l.STAN, Amount: l.Amount})
 			}
 		}
 	}
-	return out, nil
+	slices.SortFunc(out, func(a, b acquirer.Stray) int {
+		return cmp.Or(cmp.Compare(a.Batch.Terminal, b.Batch.Terminal), cmp.Compare(a.Batch.Batch, b.Batch.Batch), cmp.Compare(a.STAN, b.STAN))
+	})
+	return out[:min(limit, len(out))], nil
 }
 
 func (m *Memory) Unfinished(context.Context) (out []*acquirer.Batch, err error) {

@@ -3,6 +3,7 @@ package sim
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -181,4 +182,32 @@ func (m *Memory) Payout(_ context.Context, id acquirer.ID) (*acquirer.PayoutReco
 		return &p, nil
 	}
 	return nil, acquirer.ErrNotFound
+}
+
+// FindHosts implements [acquirer.Ledger].
+func (m *Memory) FindHosts(_ context.Context, keys []acquirer.HostKey) (map[acquirer.HostKey]*acquirer.Transaction, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	found := map[acquirer.HostKey]*acquirer.Transaction{}
+	for _, k := range keys {
+		if t, err := m.copyOf(m.byHost[k]); err == nil {
+			found[k] = t
+		}
+	}
+	return found, nil
+}
+
+// MoveAll implements [acquirer.Ledger].
+func (m *Memory) MoveAll(ctx context.Context, moves []acquirer.Move) error {
+	return moveAll(ctx, m, moves)
+}
+
+// moveAll moves row by row; nothing comes in between in one goroutine of virtual time.
+func moveAll(ctx context.Context, j acquirer.Journal, moves []acquirer.Move) error {
+	for _, v := range moves {
+		if err := j.Move(ctx, v.Old, v.Next, v.Change); err != nil && !errors.Is(err, acquirer.ErrStale) {
+			return err
+		}
+	}
+	return nil
 }
