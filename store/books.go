@@ -37,6 +37,9 @@ func (db *DB) WorklistOf(ctx context.Context, from, to acquirer.ID) (map[acquire
 const linesUnlisted = `SELECT l.date, l.number FROM clearing_line l WHERE l.txn = 0 AND l.kind < 3 AND NOT EXISTS
 	(SELECT 1 FROM discrepancy d WHERE d.kind = 'theirs-only' AND d.date = l.date AND d.theirs = l.amount) ORDER BY l.date, l.number`
 
+// linesKept counts what is kept of a list: old lines are purged, and then it proves nothing any more.
+const linesKept = `SELECT count(*) FROM clearing_line WHERE date = $1`
+
 // books derives the books of every settlement date and proves them against the host's list. They are derived from a sound journal
 // only, and a date of which a run is owed or under way proves nothing: its worklist is being written.
 func (a *auditor) books(ctx context.Context) error {
@@ -48,6 +51,11 @@ func (a *auditor) books(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		lines := int64(0)
+		if err := a.tx.QueryRowContext(ctx, linesKept, int64(date)).Scan(&lines); err != nil {
+			return err
+		}
+		before.Staged = before.Staged && lines == before.Lines
 		day, err := acquirer.CloseBooks(ctx, a.db, before)
 		if err != nil {
 			return err

@@ -27,7 +27,7 @@ func bookedDay(t *testing.T) (db *DB, path string, st *acquirer.SettlementDay, r
 	c := change(acquirer.EventPay)
 	c.Payout = payoutOf(rows[1], acquirer.PayoutOwed)
 	rows[1] = moved(t, db, rows[1], acquirer.Paying, c)
-	st.Stage, st.Staged, st.Ended = acquirer.SettlementTold, true, st.Asked.Add(time.Second)
+	st.Stage, st.Staged, st.Lines, st.Ended = acquirer.SettlementTold, true, 2, st.Asked.Add(time.Second)
 	require.NoError(t, db.SaveSettlement(t.Context(), st))
 	return db, path, st, rows
 }
@@ -59,6 +59,9 @@ func TestAuditProvesTheBooks(t *testing.T) {
 		{"not listed", func(t *testing.T, db *DB, st *acquirer.SettlementDay, rows []*acquirer.Transaction) {
 			relist(t, db, st, 0, 0)
 		}, 1},
+		{"lines were purged", func(t *testing.T, db *DB, st *acquirer.SettlementDay, _ []*acquirer.Transaction) {
+			require.NoError(t, db.DropLines(t.Context(), st))
+		}, 0},
 		{"a run is owed", func(t *testing.T, db *DB, st *acquirer.SettlementDay, rows []*acquirer.Transaction) {
 			relist(t, db, st, rows[0].ID, rows[0].Amount+1)
 			st.Asked = st.Ended.Add(time.Second)
@@ -99,11 +102,13 @@ func relist(t *testing.T, db *DB, st *acquirer.SettlementDay, id acquirer.ID, am
 	if id == 0 {
 		lines = lines[1:]
 	}
+	st.Lines = int64(len(lines))
 	require.NoError(t, db.StageLines(t.Context(), st, lines))
 }
 
 func foreignLine(t *testing.T, db *DB, st *acquirer.SettlementDay) {
 	t.Helper()
+	st.Lines = 3
 	require.NoError(t, db.StageLines(t.Context(), st, []acquirer.StagedLine{{Date: st.Date, Number: 3, Kind: acquirer.LineDebit, Amount: 9}}))
 }
 
