@@ -1,9 +1,11 @@
 package acquirer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -122,10 +124,13 @@ func (b *writing) wait() error {
 }
 
 // moveAll moves what was gathered. A row that has moved on meanwhile is looked at by the next run.
+//
+// They go in the order of their ids, which is that of the rows on the disk, and not in the order in which they were judged at once.
 func (r *settling) moveAll(ctx context.Context, m *moves) error {
 	if len(m.all) == 0 {
 		return nil
 	}
+	slices.SortFunc(m.all, func(a, b Move) int { return cmp.Compare(a.Old.ID, b.Old.ID) })
 	if err := r.ledger.MoveAll(ctx, m.all); err != nil {
 		return fmt.Errorf("moving %d rows: %w", len(m.all), err)
 	}

@@ -72,7 +72,7 @@ func TestDescribe(t *testing.T) {
 func TestKinds(t *testing.T) {
 	for _, v := range []struct{ mti, net, want string }{
 		{"0800", "003", "sign-on"}, {"0820", "002", "sign-off"}, {"0830", "301", "echo"}, {"0800", "101", "key reset"},
-		{"0110", "", "look-up"}, {"0210", "", "debit"}, {"0420", "", "undo"}, {"0820", "201", "network management"},
+		{"0110", "", "look-up"}, {"0210", "", "debit"}, {"0420", "", "undo"}, {"0820", "201", "cut-off begins"}, {"0820", "299", "network management"},
 	} {
 		require.Equal(t, v.want, kindOf(v.mti, v.net))
 	}

@@ -158,15 +158,28 @@ func (c *coreCentre) Reconcile(_ context.Context, date acquirer.Date, ours acqui
 	return acquirer.Reconciliation{Balance: balance, Totals: &theirs}, nil
 }
 
-// debitsOf lists what the host booked on a date, ordered.
-func (h *coreClearing) debitsOf(match func(*coreHostDebit) bool) (all []*coreHostDebit) {
+// debitsOf lists what the host booked on a date, ordered, as it stands now.
+func (h *coreClearing) debitsOf(match func(*coreHostDebit) bool) (all []coreHostDebit) {
+	h.w.host.mu.Lock()
+	defer h.w.host.mu.Unlock()
 	for _, d := range h.w.host.debits {
 		if d.ever && match(d) {
-			all = append(all, d)
+			all = append(all, *d)
 		}
 	}
-	slices.SortFunc(all, func(a, b *coreHostDebit) int { return cmp.Compare(a.id, b.id) })
+	slices.SortFunc(all, func(a, b coreHostDebit) int { return cmp.Compare(a.id, b.id) })
 	return all
+}
+
+// booked is a debit that the host took, as it stands now.
+func (h *coreClearing) booked(key acquirer.HostKey) (coreHostDebit, bool) {
+	h.w.host.mu.Lock()
+	defer h.w.host.mu.Unlock()
+	d := h.w.host.debits[key]
+	if d == nil || !d.ever {
+		return coreHostDebit{}, false
+	}
+	return *d, true
 }
 
 // totals are the host's own of a date.
@@ -192,7 +205,7 @@ func (h *coreClearing) payAll(date acquirer.Date) {
 }
 
 // pay pays a debit unless it was paid, or refused, before. The caller holds mu.
-func (h *coreClearing) pay(d *coreHostDebit, card acquirer.PAN) acquirer.ResponseCode {
+func (h *coreClearing) pay(d coreHostDebit, card acquirer.PAN) acquirer.ResponseCode {
 	if p, done := h.paid[d.key]; done && !h.w.plant.forgetsPayouts {
 		return p.Code
 	}
@@ -217,7 +230,7 @@ func (c *coreCentre) PayOut(_ context.Context, o acquirer.PayoutOrder) (acquirer
 	}
 	c.h.mu.Lock()
 	code := acquirer.CodeNoOriginal
-	if d := w.host.debits[t.Host]; d != nil && d.ever {
+	if d, ok := c.h.booked(t.Host); ok {
 		code = c.h.pay(d, o.Card)
 	}
 	c.h.mu.Unlock()
@@ -247,7 +260,7 @@ func (h *coreClearing) list(date acquirer.Date) (f acquirer.ClearingFile) {
 		_, _ = fmt.Fprintf(sum, "%v %d %v|", l.Host, l.Amount, l.Reversal)
 	}
 	for _, l := range lines {
-		if d := h.w.host.debits[l.Host]; !l.Reversal && d != nil && d.amount == l.Amount {
+		if d, ok := h.booked(l.Host); ok && !l.Reversal && d.amount == l.Amount {
 			h.listed[l.Host] = l.Amount
 		}
 	}
