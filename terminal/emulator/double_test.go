@@ -283,6 +283,7 @@ func inBubble(t *testing.T, test func(t *testing.T, d *double, term *Terminal)) 
 		d := newDouble(t)
 		term, err := Open(testConfig(d))
 		require.NoError(t, err)
+		defer synctest.Wait() // the double may have a word to say about a terminal that hung up
 		defer closeTerminal(t, term)
 		test(t, d, term)
 	})
