@@ -116,7 +116,7 @@ func (n *Network) cutOff(ctx context.Context, m *cups.Message, phase acquirer.Cu
 	if n.config.Settlement == nil {
 		return acquirer.CodeApproved
 	}
-	date, ok := settlementDate(m.Get(15), time.Now())
+	date, ok := acquirer.SettlementDate(m.Get(15), acquirer.DateOf(time.Now()))
 	if !ok {
 		return acquirer.CodeFormat
 	}
@@ -125,19 +125,6 @@ func (n *Network) cutOff(ctx context.Context, m *cups.Message, phase acquirer.Cu
 		return acquirer.CodeMalfunction
 	}
 	return acquirer.CodeApproved
-}
-
-// settlementDate gives an F15, MMDD, the year that brings it nearest to now.
-func settlementDate(f15 string, now time.Time) (acquirer.Date, bool) {
-	now = now.In(acquirer.Beijing)
-	var best time.Time
-	for year := now.Year() - 1; year <= now.Year()+1; year++ {
-		at, err := time.ParseInLocation("20060102", time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC).Format("2006")+f15, acquirer.Beijing)
-		if err == nil && (best.IsZero() || at.Sub(now).Abs() < best.Sub(now).Abs()) {
-			best = at
-		}
-	}
-	return acquirer.DateOf(best), !best.IsZero()
 }
 
 // answerPayout answers one 0220: what is not authentic with A0, what cannot be read with 30, and all else as the port says.
@@ -188,7 +175,7 @@ func decodePayout(m *cups.Message) (acquirer.Payout, error) {
 	p.Amount, errs[1] = acquirer.ParseFen(m.Get(4))
 	p.RRN, errs[2] = acquirer.ParseRRN(m.Get(37))
 	p.Card, errs[3] = acquirer.ParsePAN(m.Get(103))
-	date, ok := settlementDate(m.Get(15), now)
+	date, ok := acquirer.SettlementDate(m.Get(15), acquirer.DateOf(now))
 	original := m.Get(90)
 	if !ok || len(original) != 42 || original[:4] != cups.MTIDebit || len(p.Host.Time) != 10 {
 		return acquirer.Payout{}, errPayout
