@@ -188,7 +188,11 @@ func (r *settling) run(ctx context.Context) (note string, err error) {
 		return "", err
 	}
 	if r.whole { // the host pays on its word: the keys must stand before it can
-		if err := r.startPayouts(ctx); err != nil {
+		held, err := r.startPayouts(ctx)
+		if err == nil && held { // the host would pay what has no payout here
+			err = r.save(ctx, func(st *SettlementDay) { st.Whole, st.Balance = false, NotTold })
+		}
+		if err != nil {
 			return "", err
 		}
 	}

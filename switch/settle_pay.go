@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -31,13 +33,19 @@ func (r *settling) reconcile(ctx context.Context) error {
 	})
 }
 
-// startPayouts gives every settled debit of the date its payout. From then on it may be paid.
-func (r *settling) startPayouts(ctx context.Context) error {
+// startPayouts gives every settled debit of the date its payout. From then on it may be paid. held: one could not be given its own,
+// since an undo has come for it meanwhile; the host must not be told that it may pay all.
+func (r *settling) startPayouts(ctx context.Context) (held bool, err error) {
 	var writes writing
-	err := r.eachRow(ctx, func(page []*Transaction) error {
+	var stale atomic.Bool // a row moved on before its payout was written
+	err = r.eachRow(ctx, func(page []*Transaction) error {
 		var begun moves
 		for _, t := range page {
-			if t.State != Settled || t.Exception != "" || !r.ownDate(t) {
+			if t.State != Settled || !r.ownDate(t) {
+				continue
+			}
+			if t.Exception != "" {
+				held = true
 				continue
 			}
 			next := t.copied()
@@ -46,9 +54,16 @@ func (r *settling) startPayouts(ctx context.Context) error {
 				Attempt: 1, At: time.Now()}
 			begun.add(t, next, Change{Event: EventPay, Detail: "to the card bound at name-confirm", Payout: p})
 		}
-		return writes.start(func() error { return r.moveAll(ctx, &begun) })
+		return writes.start(func() error {
+			err := r.moveAll(ctx, &begun)
+			if err == nil && slices.ContainsFunc(begun.all, func(m Move) bool { return m.Next.Version == m.Old.Version }) {
+				stale.Store(true)
+			}
+			return err
+		})
 	})
-	return errors.Join(err, writes.wait())
+	err = errors.Join(err, writes.wait())
+	return held || stale.Load(), err
 }
 
 // orderAll pays what is settled though the date is not whole, where single payouts can be ordered.
@@ -56,7 +71,7 @@ func (r *settling) orderAll(ctx context.Context) error {
 	if r.Settlement.Orders == nil {
 		return nil
 	}
-	if err := r.startPayouts(ctx); err != nil {
+	if _, err := r.startPayouts(ctx); err != nil {
 		return err
 	}
 	return r.order(ctx)

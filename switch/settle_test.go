@@ -1,9 +1,11 @@
 package acquirer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -420,6 +422,55 @@ func TestUndoOfASettledDebit(t *testing.T) {
 		require.NoError(t, Worklist{d.mem, d.mem, d.mem}.Resolve(t.Context(), Resolved{Discrepancy: 1, As: Stands, Why: "agreed by phone"}))
 		require.Empty(t, d.now(t, x).Exception)
 	})
+}
+
+// meanwhile is a ledger beside whose moves of an event something else happens.
+type meanwhile struct {
+	Ledger
+	event         Event
+	before, after func()
+}
+
+func (m *meanwhile) MoveAll(ctx context.Context, moves []Move) error {
+	meant := moves[0].Change.Event == m.event
+	if meant {
+		m.before()
+	}
+	err := m.Ledger.MoveAll(ctx, moves)
+	if meant {
+		m.after()
+	}
+	return err
+}
+
+// An undo that comes between comparison and totals: the host is not told that it may pay all, for it would pay what has no payout here.
+func TestUndoBeforeTheTotals(t *testing.T) {
+	for name, at := range map[string]*meanwhile{
+		"behind the comparison": {event: EventAgreed},
+		"before its payout":     {event: EventPay},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDay(t)
+				x, other := d.pay(t, 1, 100, true), d.pay(t, 2, 50, true)
+				once := sync.OnceFunc(func() { d.undo(t, x) })
+				at.Ledger, at.before, at.after = d.mem, func() {}, func() {}
+				if at.event == EventPay {
+					at.before = once
+				} else {
+					at.after = once
+				}
+				d.Settlement.Ledger = at
+				d.run(t)
+				require.Equal(t, []bool{false}, d.house.reconciled)
+				require.Equal(t, Settled, d.now(t, x).State)
+				require.NoError(t, d.tell(t))
+				require.Zero(t, d.house.times[x.RRN()], "no money without a payout")
+				require.Equal(t, Paid, d.now(t, other).State, "the other is paid by an order of its own")
+				require.Equal(t, UndoTooLate, d.mem.ledger.worklist[0].Kind)
+			})
+		})
+	}
 }
 
 // What the host lacks is a note, and the next run goes on from there.
